@@ -1,0 +1,56 @@
+# make lab        open the course in JupyterLab
+# make test       run everything: style, unit tests, every notebook
+# make notebooks  run every notebook top to bottom and save its outputs
+# make resolve    ask pip whether the pins also resolve for Python 3.12 and 3.13
+# make clean      remove the virtual environment and caches
+#
+# Flags go through ARGS, as in `make lab ARGS="--no-browser --port 8890"`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+READY := $(VENV)/ready
+
+# Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first.
+ifdef CNNLAB_DATA
+export CNNLAB_DATA := $(abspath $(CNNLAB_DATA))
+endif
+
+.PHONY: lab test lint unit nbval notebooks resolve clean
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks/00-start.ipynb $(ARGS)
+
+test: lint unit nbval
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+unit: $(READY)
+	$(BIN)/python -m pytest tests cnnlab --cov --cov-report=term $(ARGS)
+
+nbval: $(READY)
+	$(BIN)/python -m pytest --nbval notebooks $(ARGS)
+
+notebooks: $(READY)
+	$(BIN)/python tests/notebooks.py $(ARGS)
+
+resolve: $(READY)
+	@for version in 3.12 3.13; do \
+	  $(BIN)/pip install --quiet --dry-run --ignore-installed --only-binary=:all: --python-version $$version \
+	    --target $(VENV)/resolve -r requirements.txt && echo "the pins resolve for Python $$version" || exit 1; \
+	done
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "make: the course needs Python 3.11 or later; name one, as in: make PYTHON=python3.12 lab"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "make: could not make a virtual environment; on Debian and Ubuntu install python3-venv first"; rm -rf $(VENV); exit 1; }
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage artifacts
