@@ -1,0 +1,24 @@
+"""An interactive course on convolutional networks, and the small package under it.
+
+A map, from the ground up:
+
+    shapes       sizes, windows, parameters, multiply-accumulates and receptive field of layers
+    scratch      layers written out from their definition
+    device       which processor, which precision
+    environment  what this machine has, and what to do about what is missing
+    standin      drawn garments for a machine with neither files nor network
+    data         Fashion-MNIST kept on the device as uint8
+    models       one file per architecture
+    draw         numbers in, SVG out
+    trace        any module and an input shape -> rows of shape, parameters, cost, receptive field
+    plots        matplotlib figures: images, kernels, feature maps
+    history      what a training run leaves behind
+    progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
+    train        train_epoch, evaluate, fit
+    d2l_compat   d2l 0.17.0 on a current IPython
+    explore      the widgets
+
+Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.
+"""
+
+__version__ = "0.1.0"

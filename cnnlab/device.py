@@ -1,0 +1,74 @@
+"""Which processor to compute on, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import platform
+
+import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device to use: "auto" takes CUDA before MPS before the CPU.
+
+    Raises ValueError for a device this machine or course does not have.
+    """
+    name = str(device)
+    kind = name.split(":")[0]
+    if kind not in DEVICES:
+        raise ValueError(f"device {name!r} is not one of {', '.join(DEVICES)}; use device='auto'")
+    if kind == "auto":
+        kind = name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' needs an NVIDIA GPU that torch can see; use device='auto' to take what is here")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise ValueError("device 'mps' needs an Apple GPU that torch can see; use device='auto' to take what is here")
+    return torch.device(name)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware (emulation would only be slower)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8  # Ampere and later
+    if device.type == "cpu":
+        # torch 2.8 has these two questions under private names only.
+        asks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        return any(getattr(torch.cpu, ask, bool)() for ask in asks)
+    return False
+
+
+def pick_precision(precision: str, device: torch.device) -> str:
+    """ "fp32" or "bf16": "auto" takes bf16 where the device has it. Raises ValueError otherwise."""
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}; use precision='auto'")
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "fp32"
+    return precision
+
+
+def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
+    """A context in which layers compute in `precision`; weights stay float32 either way."""
+    if precision == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def describe(device: torch.device) -> str:
+    """The device in words, such as `cpu (AMD EPYC, 2 threads)`."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type == "mps":
+        return f"mps ({platform.processor() or 'Apple'})"
+    return f"cpu ({processor_name()}, {torch.get_num_threads()} threads)"
+
+
+def processor_name() -> str:
+    """The processor's own name where the system tells it, else its architecture."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as lines:
+        for line in lines:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
