@@ -1,0 +1,25 @@
+"""What makes a plain `pytest --nbval notebooks` right: this environment's kernel, time-outs, what is compared."""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+
+# Kernels run in the notebooks' folder, so a relative path would mean something else there.
+if "CNNLAB_DATA" in os.environ:
+    os.environ["CNNLAB_DATA"] = str(Path(os.environ["CNNLAB_DATA"]).expanduser().absolute())
+
+
+def pytest_configure(config):
+    option = config.option
+    if getattr(option, "nbval", False):
+        option.nbval_current_env = True
+        option.nbval_cell_timeout = min(option.nbval_cell_timeout, 300)
+        if option.nbval_sanitize_with is None:
+            option.nbval_sanitize_with = str(ROOT / "tests" / "nbval_sanitize.cfg")
+
+
+def pytest_collectstart(collector):
+    # Progress bars, warnings and the stand-in notice go to stderr: they differ between machines and are no result.
+    if hasattr(collector, "skip_compare"):
+        collector.skip_compare += ("stderr",)

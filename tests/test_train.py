@@ -1,0 +1,321 @@
+"""Training: one epoch against hand-written steps, fit against d2l, interruption, divergence, checkpoints."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnlab import models
+from cnnlab.history import History
+from cnnlab.train import DivergedError, epoch_seed, evaluate, fit, init_xavier, own_random, train_epoch
+from tests.conftest import blobs
+
+QUICK = {"epochs": 2, "lr": 0.05, "batch_size": 64, "precision": "fp32"}
+
+
+def small(seed: int = 0, dropout: float = 0.0) -> nn.Sequential:
+    with own_random(torch.device("cpu"), seed):
+        return nn.Sequential(
+            nn.Conv2d(1, 4, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * 12 * 12, 10)
+        )
+
+
+def test_epoch_against_gradients_by_autograd(tiny_data):
+    """Two steps of plain SGD, written with torch.autograd.grad instead of backward and an optimiser."""
+    model, lr = small(), 0.1
+    mine = copy.deepcopy(model)
+    batches = list(tiny_data.train.batches(300))
+    losses, right = [], 0
+    for X, y in batches:
+        y_hat = model(X)
+        loss = F.cross_entropy(y_hat, y)
+        losses.append(loss.item())
+        right += (y_hat.argmax(1) == y).sum().item()
+        for parameter, slope in zip(
+            model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
+        ):
+            parameter.data -= lr * slope
+    loss, accuracy = train_epoch(mine, batches, nn.CrossEntropyLoss(), torch.optim.SGD(mine.parameters(), lr=lr))
+    assert loss == pytest.approx(sum(losses) / 2, rel=1e-6)
+    assert accuracy == right / 600
+    for ours, theirs in zip(mine.parameters(), model.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-7)
+
+
+def test_mean_loss_weighs_a_short_last_batch_by_its_size(tiny_data):
+    model = small()
+    batches = list(tiny_data.train.batches(500))
+    by_hand = sum(F.cross_entropy(model(X), y, reduction="sum").item() for X, y in batches) / 600
+    loss, _ = train_epoch(model, batches, nn.CrossEntropyLoss(), torch.optim.SGD(model.parameters(), lr=1e-12))
+    assert loss == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_evaluate_counts_in_evaluation_mode(tiny_data):
+    model = small(dropout=0.9).train()
+    X, y = next(tiny_data.test.batches(100))
+    model.eval()
+    by_hand = sum(int(model(x[None]).argmax() == label) for x, label in zip(X, y, strict=True)) / 100
+    model.train()
+    assert evaluate(model, tiny_data.test) == by_hand
+    assert evaluate(model, tiny_data.test.with_augment("flip")) == by_hand
+    assert model.training
+
+
+def test_fit_learns_and_reports(tiny_data):
+    model = small()
+    history = fit(model, tiny_data, **{**QUICK, "epochs": 6, "lr": 0.1})
+    assert history.valid_accuracy > 0.9
+    assert history.valid_accuracy == evaluate(model, tiny_data.valid)
+    assert history.column("epoch") == [1, 2, 3, 4, 5, 6]
+    assert history.column("train_loss") == sorted(history.column("train_loss"), reverse=True)
+    assert history.stopped is None
+    for row in history.rows:
+        assert 0 < row.seconds_loading < row.seconds
+        assert row.seconds_without_loading == pytest.approx(row.seconds - row.seconds_loading)
+    assert re.match(r"History\(6 of 6 epochs, train loss 0\.\d{3}, validation accuracy [01]\.\d{4}\)", repr(history))
+
+
+def test_same_seed_same_run_and_random_state_is_given_back(tiny_data):
+    state = torch.random.get_rng_state()
+    runs = [fit(small(dropout=0.5), tiny_data, seed=seed, **QUICK) for seed in (1, 1, 2)]
+    losses = [run.column("train_loss") for run in runs]
+    assert losses[0] == losses[1]
+    assert losses[0] != losses[2]
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("settings", [{"optimizer": "adamw", "lr": 2e-3}, {"schedule": "one-cycle", "lr": 0.3}])
+def test_optimizers_and_schedules_learn(tiny_data, settings):
+    history = fit(small(), tiny_data, **{**QUICK, "epochs": 5, **settings})
+    assert history.valid_accuracy > 0.9
+    assert all(history.settings[name] == value for name, value in settings.items())
+
+
+def test_one_cycle_rises_to_its_peak_and_falls(tiny_data):
+    rates = fit(small(), tiny_data, **{**QUICK, "epochs": 10, "schedule": "one-cycle", "lr": 0.2}).column("lr")
+    peak = rates.index(max(rates))
+    assert 0.18 < max(rates) <= 0.2
+    assert 1 <= peak <= 4
+    assert rates[-1] < 0.01
+    assert fit(small(), tiny_data, **QUICK).column("lr") == [0.05, 0.05]
+
+
+def test_label_smoothing_raises_the_floor_of_the_loss(tiny_data):
+    """With smoothing 0.5 over ten classes no prediction can go below the entropy of the smoothed label."""
+    target = torch.full((10,), 0.05).index_add(0, torch.tensor([0]), torch.tensor([0.5]))
+    floor = -(target * target.log()).sum().item()
+    smooth = fit(small(), tiny_data, label_smoothing=0.5, **{**QUICK, "epochs": 8}).rows[-1].train_loss
+    assert smooth > floor > fit(small(), tiny_data, **{**QUICK, "epochs": 8}).rows[-1].train_loss
+
+
+def test_bf16_learns_what_fp32_learns(tiny_data):
+    accuracy = {
+        name: fit(small(), tiny_data, **{**QUICK, "epochs": 6, "precision": name}).valid_accuracy
+        for name in ("fp32", "bf16", "auto")
+    }
+    assert min(accuracy.values()) > 0.9
+
+
+def test_channels_last_changes_the_layout_and_not_the_result(tiny_data):
+    rows, layouts = [], []
+    for channels_last in (True, False):
+        model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.Flatten(), nn.Linear(2304, 10))
+        model = init_xavier(model, 3)
+        for layer in (model[0], model[2], model[4]):
+            nn.init.zeros_(layer.bias)
+        rows.append(fit(model, tiny_data, channels_last=channels_last, **QUICK).column("train_loss"))
+        layouts.append(model[2].weight.is_contiguous(memory_format=torch.channels_last))
+    assert layouts == [True, False]
+    assert rows[0] == pytest.approx(rows[1], rel=1e-4)
+
+
+def test_mode_is_given_back(tiny_data):
+    for mode in (True, False):
+        model = small().train(mode)
+        fit(model, tiny_data, **QUICK)
+        assert model.training is mode
+
+
+class StopAt(nn.Module):
+    """Passes its input on, and interrupts at its n-th training step as a learner's stop button does."""
+
+    def __init__(self, step: int):
+        super().__init__()
+        self.left = step
+
+    def forward(self, X):
+        self.left -= self.training
+        if self.left == 0 and self.training:
+            raise KeyboardInterrupt
+        return X
+
+
+def test_interrupting_keeps_what_was_learned(tiny_data):
+    model = nn.Sequential(StopAt(25), *small())
+    before = copy.deepcopy(model.state_dict())
+    history = fit(model, tiny_data, **{**QUICK, "epochs": 50})
+    assert len(history) == 2  # ten steps an epoch: the third was under way
+    assert history.stopped == "interrupted in epoch 3"
+    assert repr(history).endswith("; stopped: interrupted in epoch 3)")
+    assert any(not torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert evaluate(model, tiny_data.valid) > 0.5
+
+
+def test_a_loss_that_is_not_finite_stops_with_its_reason(tiny_data):
+    with pytest.warns(
+        RuntimeWarning, match=r"loss became (nan|inf) in epoch 1, step \d+, at learning rate 1e\+10; try"
+    ):
+        history = fit(small(), tiny_data, **{**QUICK, "lr": 1e10})
+    assert "try a lower one, such as 3e+09" in history.stopped
+    assert len(history) == 0
+    assert "none finished" in history._repr_html_()
+
+
+def test_the_step_named_is_the_first_bad_one(tiny_data):
+    class BadAt(nn.Module):
+        calls = 0
+
+        def forward(self, X):
+            self.calls += self.training
+            return X * (float("nan") if self.calls == 13 and self.training else 1.0)
+
+    with pytest.warns(RuntimeWarning, match="loss became nan in epoch 2, step 3, at learning rate 0.05"):
+        history = fit(nn.Sequential(*small(), BadAt()), tiny_data, **QUICK)
+    assert len(history) == 1
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"optimizer": "adamw", "lr": 1e-3}, {"schedule": "one-cycle", "momentum": 0.9}]
+)
+def test_resumed_run_ends_where_an_uninterrupted_one_does(tiny_data, tmp_path, settings):
+    """Weights and every number but the seconds, to the last bit, with dropout and augmentation in play."""
+    data = type(tiny_data)(tiny_data.train.with_augment("flip", "crop"), tiny_data.valid, tiny_data.test, "drawn")
+    settings = {**QUICK, "epochs": 4, **settings}
+    whole = small(dropout=0.3)
+    reference = fit(whole, data, **settings)
+
+    path = tmp_path / "run.pt"
+    first = fit(nn.Sequential(*small(dropout=0.3), StopAt(25)), data, checkpoint=path, **settings)
+    assert len(first) == 2
+    again = small(seed=99, dropout=0.3)  # other weights: everything must come from the file
+    resumed = fit(nn.Sequential(*again, StopAt(0)), data, checkpoint=path, **settings)
+    numbers = lambda run: [(r.epoch, r.train_loss, r.train_accuracy, r.valid_accuracy, r.lr) for r in run.rows]  # noqa: E731
+    assert numbers(resumed) == numbers(reference)
+    for ours, theirs in zip(again.parameters(), whole.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
+
+
+def test_checkpoint_can_be_continued_further_at_a_constant_rate(tiny_data, tmp_path):
+    path = tmp_path / "run.pt"
+    fit(small(), tiny_data, checkpoint=path, **QUICK)
+    longer = fit(small(), tiny_data, checkpoint=path, **{**QUICK, "epochs": 4})
+    assert longer.column("train_loss") == fit(small(), tiny_data, **{**QUICK, "epochs": 4}).column("train_loss")
+
+
+def test_checkpoint_of_another_run_is_refused(tiny_data, tmp_path):
+    path = tmp_path / "run.pt"
+    fit(small(), tiny_data, checkpoint=path, **QUICK)
+    with pytest.raises(ValueError, match=r"made with lr=0.05, not 0.5; use the same settings, or another file"):
+        fit(small(), tiny_data, checkpoint=path, **{**QUICK, "lr": 0.5})
+    path.write_bytes(b"not a checkpoint")
+    with pytest.raises(ValueError, match=r"run.pt cannot be read; delete it to start afresh"):
+        fit(small(), tiny_data, checkpoint=path, **QUICK)
+
+
+def test_checkpoint_that_would_run_code_is_not_loaded(tiny_data, tmp_path):
+    class Harmful:
+        def __reduce__(self):
+            return (tmp_path.joinpath("harm").touch, ())
+
+    torch.save({"history": Harmful()}, tmp_path / "run.pt")
+    with pytest.raises(ValueError, match="cannot be read"):
+        fit(small(), tiny_data, checkpoint=tmp_path / "run.pt", **QUICK)
+    assert not (tmp_path / "harm").exists()
+
+
+def test_failed_save_leaves_the_last_checkpoint(tiny_data, tmp_path, monkeypatch):
+    path = tmp_path / "run.pt"
+    fit(small(), tiny_data, checkpoint=path, **QUICK)
+    good = path.read_bytes()
+
+    def full_disk(_state, file):
+        Path(file).write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        fit(small(), tiny_data, checkpoint=path, **{**QUICK, "epochs": 3})
+    assert path.read_bytes() == good
+    assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("epochs", 0, "a whole number of at least 1"),
+        ("batch_size", 2.5, "a whole number of at least 1"),
+        ("lr", -1, "a number above 0"),
+        ("momentum", 1.0, "at least 0 and below 1"),
+        ("weight_decay", -0.1, "at least 0"),
+        ("label_smoothing", 1.0, "at least 0 and below 1"),
+        ("optimizer", "adam", "one of sgd, adamw"),
+        ("schedule", "cosine", "one of constant, one-cycle"),
+    ],
+)
+def test_settings_that_cannot_be(tiny_data, name, value, rule):
+    with pytest.raises(ValueError, match=f"{name}={value!r} cannot be; it must be {rule}"):
+        fit(small(), tiny_data, **{**QUICK, name: value})
+
+
+def test_precision_and_device_that_cannot_be(tiny_data):
+    with pytest.raises(ValueError, match="precision 'fp8' is not one of auto, fp32, bf16"):
+        fit(small(), tiny_data, precision="fp8", epochs=1)
+    with pytest.raises(ValueError, match="device 'tpu' is not one of"):
+        fit(small(), tiny_data, device="tpu", epochs=1)
+
+
+def test_history_goes_to_json_and_back(tiny_data, tmp_path):
+    history = fit(small(), tiny_data, **QUICK)
+    text = history.to_json(tmp_path / "run.json")
+    assert (tmp_path / "run.json").read_text(encoding="utf-8") == text
+    assert json.loads(text)["rows"][1]["train_loss"] == history.rows[1].train_loss
+    assert History.from_json(text) == history
+
+
+def test_report_names_environment_settings_result_and_curve(tiny_data):
+    page = fit(small(), tiny_data, **QUICK)._repr_html_()
+    for word in ("environment", "settings", "result", "<svg", torch.__version__, "images per second", "5,874"):
+        assert word in page
+
+
+def test_xavier_bounds():
+    """Glorot and Bengio 2010: uniform within the square root of 6 / (fan in + fan out)."""
+    model = init_xavier(models.build("lenet"), seed=0)
+    bound = (6 / (6 * 25 + 16 * 25)) ** 0.5
+    largest = model.conv2.weight.abs().max().item()
+    assert 0.97 * bound < largest <= bound
+    again, other = (init_xavier(models.build("lenet"), seed).fc1.weight for seed in (0, 1))
+    assert torch.equal(model.fc1.weight, again)
+    assert not torch.equal(model.fc1.weight, other)
+
+
+def test_diverged_error_is_an_arithmetic_error():
+    assert issubclass(DivergedError, ArithmeticError)
+
+
+def test_short_last_batches_of_any_size(tiny_data):
+    for count in (600, 601, 599):
+        data = type(tiny_data)(blobs(count, 1), tiny_data.valid, tiny_data.test, "drawn")
+        history = fit(small(), data, **{**QUICK, "epochs": 1})
+        assert history.settings["train_images"] == count
+
+
+def test_epoch_seeds_of_different_runs_do_not_meet():
+    seeds = {epoch_seed(seed, epoch) for seed in range(5) for epoch in range(1, 100)}
+    assert len(seeds) == 5 * 99
