@@ -32,7 +32,8 @@ def grid(count: int, columns: int, title: str = "", cell: float = CELL) -> list[
 
 def show_image(image, title: str = "", ax: Axes | None = None, signed: bool = False) -> Axes:
     """One (H, W) or (1, H, W) image in grey; `signed` centres zero in the middle of red and blue."""
-    pixels = np.asarray(torch.as_tensor(image).detach().float().cpu()).squeeze()
+    pixels = np.asarray(torch.as_tensor(image).detach().float().cpu())
+    pixels = pixels.reshape(pixels.shape[-2:])
     if ax is None:
         (ax,) = grid(1, 1, cell=2.2)
     reach = max(abs(pixels).max(), 1e-12)

@@ -55,7 +55,7 @@ def training_curve(
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """About `count` round numbers from `low` to `high`.
     >>> nice_ticks(0, 1), nice_ticks(0, 10, 5)
-    ([0.0, 0.5, 1.0], [0, 2, 4, 6, 8, 10])
+    ([0.0, 0.25, 0.5, 0.75, 1.0], [0, 2, 4, 6, 8, 10])
     """
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
