@@ -4,8 +4,8 @@ A map, from the ground up:
 
     shapes       sizes, windows, parameters, multiply-accumulates and receptive field of layers
     scratch      layers written out from their definition
+    compat       torchvision and d2l, imported with care
     device       which processor, which precision
-    environment  what this machine has, and what to do about what is missing
     standin      drawn garments for a machine with neither files nor network
     data         Fashion-MNIST kept on the device as uint8
     models       one file per architecture
@@ -15,8 +15,8 @@ A map, from the ground up:
     history      what a training run leaves behind
     progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
     train        train_epoch, evaluate, fit
-    d2l_compat   d2l 0.17.0 on a current IPython
     explore      the widgets
+    environment  what this machine has, and what to do about what is missing
 
 Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.
 """

@@ -22,8 +22,8 @@ import platformdirs
 import torch
 from torch.nn import functional as F
 
+from cnnlab.compat import load_torchvision
 from cnnlab.device import pick_device
-from cnnlab.environment import import_torchvision
 from cnnlab.standin import CLASSES, draw_standin
 
 ARCHIVES = {
@@ -285,7 +285,7 @@ def download_archives(root: Path, timeout: float = DOWNLOAD_TIMEOUT) -> Path:
 
     Raises OSError when the network is missing, too slow or sends something else.
     """
-    torchvision = import_torchvision()
+    torchvision = load_torchvision()
     root.mkdir(parents=True, exist_ok=True)
     before = socket.getdefaulttimeout()
     with tempfile.TemporaryDirectory(dir=root, prefix="download-") as scratch:

@@ -8,7 +8,8 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
-from types import ModuleType
+
+from cnnlab.compat import load_torchvision
 
 MIN_PYTHON = (3, 11)
 MIN_TORCH = (2, 8)
@@ -23,20 +24,6 @@ class Check:
     found: str
     state: str = "ok"
     remedy: str = ""
-
-
-def import_torchvision() -> ModuleType:
-    """torchvision, or one sentence about the wheel that does not fit. Raises ImportError."""
-    try:
-        return importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if "torchvision::nms" not in str(error):
-            raise
-        # torchvision loads operators compiled for one build of torch; under another build they are not registered.
-        raise ImportError(
-            f"torch {version('torch')} and torchvision {version('torchvision')} are not from the same build; "
-            f"install them as a pair: {REINSTALL}"
-        ) from error
 
 
 def version(package: str) -> str | None:
@@ -72,7 +59,7 @@ def check_torchvision() -> Check:
     if found is None:
         return Check("torchvision", "not installed", "missing", REINSTALL)
     try:
-        import_torchvision()
+        load_torchvision()
     except ImportError as error:
         return Check("torchvision", f"{found}, does not match torch", "missing", str(error))
     except RuntimeError as error:
@@ -103,7 +90,8 @@ def check_data() -> Check:
         return Check("data", "unknown without torch", "note")
     folder = find_archives()
     if folder is not None:
-        return Check("data", f"Fashion-MNIST in {folder}")
+        in_cache = folder.is_relative_to(cache_folder())
+        return Check("data", "Fashion-MNIST, " + ("in the user's cache" if in_cache else "under CNNLAB_DATA"))
     remedy = f"downloaded to {cache_folder()} at first use, or set CNNLAB_DATA; drawn garments without a network"
     return Check("data", "no files yet", "note", remedy)
 

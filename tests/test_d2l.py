@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cnnlab import models
-from cnnlab.d2l_compat import load_d2l
+from cnnlab.compat import load_d2l
 from cnnlab.data import FashionMNIST
 from cnnlab.train import epoch_seed, evaluate, fit
 from tests.conftest import blobs

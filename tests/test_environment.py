@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from cnnlab import __main__, environment
-from cnnlab.environment import Check, check_package, checks, import_torchvision, report
+from cnnlab import __main__, compat, environment
+from cnnlab.compat import load_torchvision
+from cnnlab.environment import Check, check_package, checks, report
 
 
 def test_the_command_prints_a_table_and_succeeds_here():
@@ -48,9 +49,9 @@ def test_other_errors_of_torchvision_pass(monkeypatch):
     def broken(_name):
         raise RuntimeError("something else")
 
-    monkeypatch.setattr(environment.importlib, "import_module", broken)
+    monkeypatch.setattr(compat.importlib, "import_module", broken)
     with pytest.raises(RuntimeError, match="something else"):
-        import_torchvision()
+        load_torchvision()
     assert "something else" in environment.check_torchvision().found
 
 
@@ -58,9 +59,9 @@ def test_mismatch_becomes_one_sentence(monkeypatch):
     def broken(_name):
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(environment.importlib, "import_module", broken)
+    monkeypatch.setattr(compat.importlib, "import_module", broken)
     with pytest.raises(ImportError, match=r"torch .* and torchvision .* are not from the same build"):
-        import_torchvision()
+        load_torchvision()
 
 
 @pytest.mark.parametrize("package", ["torch", "torchvision"])
@@ -92,7 +93,10 @@ def test_data_found_or_not(monkeypatch, tmp_path):
     assert environment.check_data().state == "note"
     for name in data.ARCHIVES:
         (tmp_path / name).touch()
-    assert environment.check_data() == Check("data", f"Fashion-MNIST in {tmp_path}")
+    assert environment.check_data() == Check("data", "Fashion-MNIST, in the user's cache")
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
+    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
+    assert environment.check_data() == Check("data", "Fashion-MNIST, under CNNLAB_DATA")
 
 
 def test_report_puts_each_remedy_under_its_line():

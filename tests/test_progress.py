@@ -1,5 +1,6 @@
 """Live curve, bar or silence: which is picked, and what each shows."""
 
+import itertools
 import sys
 import xml.etree.ElementTree as ET
 
@@ -113,7 +114,7 @@ def test_end_labels_do_not_overlap():
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 2.37), (0.65, 1.0), (0, 0.0012), (0, 480)])
 def test_ticks_are_round_even_and_inside(low, high):
     ticks = nice_ticks(low, high)
-    steps = {round(b - a, 9) for a, b in zip(ticks, ticks[1:], strict=False)}
+    steps = {round(b - a, 9) for a, b in itertools.pairwise(ticks)}
     assert 2 <= len(ticks) <= 6
     assert len(steps) == 1
     assert low - 1e-9 <= ticks[0]

@@ -1,0 +1,144 @@
+"""The package as a whole: import ranks, what must not load torch, pins that agree, files that stay clean."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "cnnlab"
+
+# A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
+RANKS = {
+    0: ["compat", "device", "shapes", "scratch", "standin"],
+    1: ["draw", "models", "data"],
+    2: ["trace", "plots"],
+    3: ["history", "explore"],
+    4: ["progress"],
+    5: ["train"],
+    6: ["check", "bench", "environment"],
+    7: ["__main__"],
+}
+RANK = {name: rank for rank, names in RANKS.items() for name in names}
+
+
+def unit(path: Path) -> str:
+    """The module or sub-package a file belongs to: `draw/conv.py` -> draw."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_units(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "cnnlab" else [node.module]
+            )
+        for name in names:
+            parts = (name or "").split(".")
+            if parts[0] == "cnnlab" and len(parts) > 1 and parts[1] != "__version__":
+                yield parts[1]
+
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name != "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_down(path):
+    for name in imported_units(path):
+        if name != unit(path):
+            assert RANK[name] < RANK[unit(path)], f"{path.name} imports cnnlab.{name}, which is not of a lower rank"
+
+
+def test_every_module_has_a_rank():
+    assert {unit(path) for path in MODULES} <= RANK.keys()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["import cnnlab", "import cnnlab.shapes", "import cnnlab.draw.conv", "from cnnlab.explore import ConvExplorer"],
+)
+def test_does_not_import_torch(statement):
+    code = f"{statement}; import sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_showing_an_explorer_does_not_import_torch():
+    code = (
+        "from cnnlab.explore import ConvExplorer; e = ConvExplorer(); e._repr_mimebundle_(); e.kernel_size = 5; "
+        "e.static(); import sys; sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def pins() -> dict[str, Requirement]:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+
+
+def declared() -> list[Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    return [Requirement(line) for line in project["dependencies"] + extras]
+
+
+def test_every_dependency_is_pinned_within_its_range():
+    pinned = pins()
+    for requirement in declared():
+        (pin,) = pinned[canonicalize_name(requirement.name)].specifier
+        assert pin.operator == "=="
+        assert requirement.specifier.contains(pin.version), f"{requirement} excludes the pin {pin}"
+
+
+def test_every_pin_is_exact_and_bare():
+    for name, requirement in pins().items():
+        assert [spec.operator for spec in requirement.specifier] == ["=="], name
+        assert requirement.url is None, name
+    assert not re.search(r"https?://|--index|--find-links|file:", (ROOT / "requirements.txt").read_text())
+
+
+def test_conda_brings_python_and_pip_and_pip_brings_the_pins():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    *conda, pip = environment["dependencies"]
+    assert [Requirement(line).name for line in conda] == ["python", "pip"]
+    assert pip == {"pip": ["-r requirements.txt", "-e ."]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    python = Requirement(conda[0]).specifier
+    assert all(python.contains(v) for v in ("3.11", "3.12.4", "3.13"))
+    assert not python.contains("3.10.9")
+    assert str(project["requires-python"]) == ">=3.11"
+
+
+def test_installed_versions_are_the_pins():
+    """Only where the course's own environment runs the tests; elsewhere the ranges are what counts."""
+    if Path(sys.prefix) != ROOT / ".venv":
+        pytest.skip("not the environment that `make` builds")
+    from importlib.metadata import version
+
+    for requirement in declared():
+        (pin,) = pins()[canonicalize_name(requirement.name)].specifier
+        assert version(requirement.name) == pin.version
+
+
+def tracked() -> list[Path]:
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in names if name]
+
+
+def test_files_are_small_and_name_no_machine():
+    home = re.compile(r"/(home|root|Users)/\w+|file://")
+    for path in tracked():
+        assert path.stat().st_size < 1_500_000, f"{path.name} is too large to keep"
+        if path.suffix != ".png" and path != Path(__file__):
+            found = home.search(path.read_text(encoding="utf-8"))
+            assert not found, f"{path.name} names a path of one machine: {found}"
