@@ -1,0 +1,79 @@
+"""The notebooks as files: which there are, and how they are run top to bottom and saved.
+
+python tests/notebooks.py            run and save every notebook
+python tests/notebooks.py 05-lenet   run and save one
+"""
+
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+CELL_TIMEOUT = 300  # seconds
+# A widget's view needs a running kernel. Saved, it would be an error message; its text and the picture after it stay.
+NOT_SAVED = "application/vnd.jupyter.widget-view+json"
+
+
+def paths() -> list[Path]:
+    """Every notebook, in order."""
+    return sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def run(path: Path) -> nbformat.NotebookNode:
+    """The notebook with the outputs of a run from top to bottom in its own folder."""
+    notebook = read(path)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT,
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,
+        store_widget_state=False,
+    )
+    return client.execute()
+
+
+def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Only what a reader needs: kernelspec, tags, and outputs that mean something without a kernel."""
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC})
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(clean_output, cell.outputs) if output is not None]
+    return notebook
+
+
+def clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    if output.output_type == "stream" and output.name == "stderr":
+        return None
+    if "data" in output:
+        output.data.pop(NOT_SAVED, None)
+        output.metadata = nbformat.from_dict({})
+    return output
+
+
+def main(names: list[str]) -> None:
+    chosen = [path for path in paths() if not names or path.stem in names]
+    if len(names) > len(chosen):
+        sys.exit(f"no notebook is called {' or '.join(set(names) - {path.stem for path in chosen})}")
+    for path in chosen:
+        started = time.perf_counter()
+        nbformat.write(clean(run(path)), path)
+        print(f"{path.name}: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,168 @@
+"""Notebook hygiene: run in order, clean metadata, short cells, linked; what a notebook builds, the package holds."""
+
+import ast
+import re
+import statistics
+
+import nbformat
+import pytest
+import torch
+
+from cnnlab import scratch, train
+from tests.notebooks import FOLDER, KERNELSPEC, code_cells, paths, read
+
+ROOT = FOLDER.parent
+NOTEBOOKS = paths()
+
+# Each tag with the reason it may stand in a notebook.
+ALLOWED_TAGS = {
+    "nbval-ignore-output": "the output depends on the machine or on training; the next cell asserts what must hold",
+    "raises-exception": "the error is the lesson",
+}
+MOST_LINES = 25
+MOST_LINES_OF_A_CLASS = 40
+MOST_WORDS = 90
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def words(markdown: str) -> int:
+    """Words of prose: tables, formulas, code and link targets are looked up rather than read through."""
+    lines = [line for line in markdown.splitlines() if not line.lstrip().startswith("|")]
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)|`[^`]*`", " ", "\n".join(lines), flags=re.S)
+    return len(re.findall(r"[\w’'-]+", text))
+
+
+def test_there_are_notebooks():
+    assert {"00-start", "01-convolution", "05-lenet"} <= {path.stem for path in NOTEBOOKS}
+
+
+@each_notebook
+def test_valid_and_clean(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert dict(notebook.metadata) == {"kernelspec": KERNELSPEC}
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags"}, cell.id
+        assert set(cell.metadata.get("tags", [])) <= ALLOWED_TAGS.keys(), cell.id
+
+
+@each_notebook
+def test_executed_from_top_to_bottom(path):
+    """A cell without a count would run under nbval and never be compared."""
+    counts = [cell.execution_count for cell in code_cells(read(path))]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_no_stray_errors_and_no_machine_in_the_outputs(path):
+    for cell in code_cells(read(path)):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                assert "raises-exception" in cell.metadata.get("tags", []), cell.id
+            assert output.get("name") != "stderr", cell.id
+            text = str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+            assert not re.search(r"/(home|root|Users|work)/", text), cell.id
+            assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
+
+
+@each_notebook
+def test_the_saved_run_used_the_real_images(path):
+    for cell in code_cells(read(path)):
+        text = "".join(str(output) for output in cell.outputs).lower()
+        assert "stand-in" not in text, cell.id
+
+
+@each_notebook
+def test_opens_with_one_title_and_a_promise(path):
+    first, *rest = read(path).cells
+    title, promise = [line for line in first.source.splitlines() if line.strip()][:2]
+    assert title.startswith("# ")
+    assert promise.endswith(".")
+    assert not any(re.search(r"^# ", cell.source, re.M) for cell in rest if cell.cell_type == "markdown")
+
+
+@each_notebook
+def test_cells_are_short(path):
+    notebook = read(path)
+    lengths = []
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            lengths.append(len(cell.source.splitlines()))
+            most = MOST_LINES_OF_A_CLASS if "class " in cell.source else MOST_LINES
+            assert lengths[-1] <= most, f"{cell.id}: {lengths[-1]} lines"
+        else:
+            assert words(cell.source) <= MOST_WORDS, f"{cell.id}: {words(cell.source)} words"
+    assert statistics.median(lengths) <= 7
+
+
+@each_notebook
+def test_prose_comes_before_code(path):
+    """Never three code cells in a row without a word."""
+    kinds = "".join(cell.cell_type[0] for cell in read(path).cells)
+    assert "cccc" not in kinds
+
+
+@each_notebook
+def test_a_cell_whose_output_is_ignored_is_followed_by_a_check(path):
+    """What training gives is held by a band that the same notebook asserts."""
+    cells = code_cells(read(path))
+    trains = [i for i, cell in enumerate(cells) if re.search(r"\bfit\(", cell.source)]
+    for i in trains:
+        assert "nbval-ignore-output" in cells[i].metadata.get("tags", []), cells[i].id
+        assert any("assert " in cell.source for cell in cells[i + 1 : i + 4]), cells[i].id
+
+
+@pytest.mark.parametrize("page", ["README.md", "notebooks/00-start.ipynb"])
+def test_every_chapter_is_linked(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for path in NOTEBOOKS:
+        if page.endswith("README.md") or path.stem != "00-start":
+            assert f"{path.name})" in text, f"{page} does not link {path.name}"
+
+
+@each_notebook
+def test_links_between_chapters_lead_somewhere(path):
+    for cell in read(path).cells:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", cell.source if cell.cell_type == "markdown" else ""):
+            assert (path.parent / target).exists(), f"{cell.id} links {target}"
+
+
+def built_in(stem: str, name: str, **names):
+    """The function or class `name` as the notebook defines it."""
+    for cell in code_cells(read(FOLDER / f"{stem}.ipynb")):
+        for node in ast.parse(cell.source).body:
+            if getattr(node, "name", None) == name:
+                exec(compile(ast.Module([node], []), stem, "exec"), names)
+                return names[name]
+    raise AssertionError(f"{stem} does not build {name}")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_corr2d_of_the_notebook_is_the_packages(seed):
+    random = torch.Generator().manual_seed(seed)
+    h, w, more_h, more_w = torch.randint(1, 6, (4,), generator=random).tolist()
+    X, K = torch.randn(h + more_h, w + more_w, generator=random), torch.randn(h, w, generator=random)
+    assert torch.equal(built_in("01-convolution", "corr2d", torch=torch)(X, K), scratch.corr2d(X, K))
+
+
+def test_conv2d_layer_of_the_notebook_is_the_packages():
+    theirs = built_in("01-convolution", "Conv2D", torch=torch, nn=torch.nn, corr2d=scratch.corr2d)((2, 3))
+    ours = scratch.Conv2D((2, 3))
+    ours.load_state_dict(theirs.state_dict())
+    X = torch.randn(6, 7)
+    assert torch.equal(ours(X), theirs(X))
+
+
+def test_train_epoch_of_the_notebook_is_the_packages(tiny_data):
+    results = []
+    for function in (built_in("05-lenet", "train_epoch", torch=torch), train.train_epoch):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        numbers = function(model, tiny_data.train.batches(64, seed=1), torch.nn.CrossEntropyLoss(), optimizer)
+        results.append((numbers, model[1].weight))
+    assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
+    assert torch.equal(results[0][1], results[1][1])
