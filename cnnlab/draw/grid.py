@@ -1,0 +1,132 @@
+"""A grid of cells with values on them, for every picture of a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cnnlab.draw import svg
+from cnnlab.draw.layer import Pair
+
+SMALLEST_TYPE = 8  # px; below this a value is left out
+TITLE, SMALL = 15, 12  # px
+
+
+@dataclass
+class Block:
+    """One grid: which indices it shows, what is written on its cells, its labels, and where it stands."""
+
+    part: str
+    rows: list[int]
+    columns: list[int]
+    title: str
+    subtitle: str = ""
+    note: str = ""
+    strings: Mapping[Pair, str] = field(default_factory=dict)
+    room: Pair = (0, 0)  # cells to reserve when more than the grid has to fit
+    cell: float = 0
+    x: float = 0
+    y: float = 0
+
+    @cached_property
+    def places(self) -> tuple[dict[int, int], dict[int, int]]:
+        """Index -> offset in cells, for rows and columns; a left-out stretch takes one cell."""
+        return _offsets(self.rows), _offsets(self.columns)
+
+    @cached_property
+    def units(self) -> Pair:
+        """Height and width in cells."""
+        rows, columns = self.places
+        return max(rows[self.rows[-1]] + 1, self.room[0]), max(columns[self.columns[-1]] + 1, self.room[1])
+
+    @property
+    def width(self) -> float:
+        labels = ((self.title, TITLE), (self.subtitle, SMALL), (self.note, SMALL))
+        return max(self.units[1] * self.cell, *(svg.text_width(*label) for label in labels))
+
+    @property
+    def height(self) -> float:
+        return self.units[0] * self.cell
+
+    @property
+    def centre(self) -> float:
+        return self.x + self.width / 2
+
+    @cached_property
+    def left(self) -> float:
+        # Asked for by every cell, and only once the block has its place.
+        return self.centre - self.units[1] * self.cell / 2
+
+    @cached_property
+    def type_size(self) -> float:
+        longest = max(map(len, self.strings.values()), default=1)
+        return round(min(15, 0.56 * self.cell, 0.8 * self.cell / (0.64 * longest)), 1)
+
+    def corner(self, row: int, column: int) -> tuple[float, float]:
+        """Top left of a cell, in px."""
+        rows, columns = self.places
+        return self.left + columns[column] * self.cell, self.y + rows[row] * self.cell
+
+
+def _offsets(indices: list[int]) -> dict[int, int]:
+    offsets, at = {}, 0
+    for previous, index in zip([indices[0] - 1, *indices], indices, strict=False):
+        at += 0 if index == previous + 1 else 1
+        offsets[index] = at
+        at += 1
+    return offsets
+
+
+def labels(block: Block) -> str:
+    """What stands above and below a grid."""
+    # Without a subtitle the title comes down to the grid, so that it never seems to hang in the air.
+    rise = 30 if block.subtitle else 12
+    named = {"text_anchor": "middle"}
+    text = svg.text(block.title, block.centre, block.y - rise, TITLE, block.part, font_weight=600, **named)
+    if block.subtitle:
+        text += svg.text(block.subtitle, block.centre, block.y - 11, SMALL, "muted", **named)
+    if block.note:
+        text += svg.text(block.note, block.centre, block.y + block.height + 21, SMALL, "muted", **named)
+    return text
+
+
+def cell(block: Block, at: Pair, value: object, fill: str, ink: str) -> str:
+    """One cell and, where it is large enough, what is written on it."""
+    x, y = block.corner(*at)
+    size, letter = block.cell, block.type_size
+    label = ""
+    if letter >= SMALLEST_TYPE:
+        place = f'x="{x + size / 2:.5g}" y="{y + size / 2 + letter * 0.36:.5g}"'
+        label = f'<text {place} fill="{ink}" stroke="none">{block.strings[at]}</text>'
+    return (
+        f'<g data-r="{at[0]}" data-c="{at[1]}" data-v="{value}"><rect x="{x:.5g}" y="{y:.5g}" width="{size:g}" '
+        f'height="{size:g}" fill="{fill}"/>{label}</g>'
+    )
+
+
+def group(block: Block, cells: list[str], **attributes: object) -> str:
+    """Cells with the line and type they share."""
+    shared = {"stroke": svg.colour("line"), "stroke_width": min(1.0, block.cell / 14), "text_anchor": "middle"}
+    return svg.tag("g", "".join(cells), font_size=block.type_size, **{**shared, **attributes}) if cells else ""
+
+
+def ellipses(block: Block) -> str:
+    """Dots where a long axis is left out."""
+    dots = []
+    for places, dot in zip(block.places, "⋮⋯", strict=True):
+        taken = set(places.values())
+        for gap in (at - 1 for at in taken if at and at - 1 not in taken):
+            along = (gap + 0.5) * block.cell
+            x = block.left + (along if dot == "⋯" else block.units[1] * block.cell / 2)
+            y = block.y + (along if dot == "⋮" else block.height / 2)
+            dots.append(svg.text(dot, x, y + 6, 18, "muted", text_anchor="middle"))
+    return "".join(dots)
+
+
+def frame(block: Block, first: Pair, last: Pair, part: str, **attributes: object) -> str:
+    """A frame around the cells from first to last."""
+    (x, y), (right, bottom) = block.corner(*first), block.corner(*last)
+    size = {"width": right - x + block.cell, "height": bottom - y + block.cell}
+    style = {"fill": "none", "stroke": svg.colour(part), "stroke_width": 2.5, "pointer_events": "none"}
+    return svg.tag("rect", x=x, y=y, **size, rx=2, **{**style, **attributes})

@@ -1,0 +1,183 @@
+"""What the explorers share: settings as traits, sliders for one or two axes, the picture, and buttons that mend."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from cnnlab.draw import svg
+
+HERE = Path(__file__).parent
+# JupyterLab, VS Code and Colab name their theme on the page; anywhere else the light colours hold.
+DARK_PAGES = ':is([data-jp-theme-light="false"], .vscode-dark, html[theme="dark"])'
+
+LABEL_WIDTH = "96px"
+
+Setting = int | tuple[int, int]
+
+
+class Sides(traitlets.TraitType):
+    """A whole number for both axes, or a pair (height, width). A pair of equals becomes one number."""
+
+    def __init__(self, default: Setting, least: int = 1) -> None:
+        super().__init__(default)
+        self.least = least
+
+    def validate(self, owner: traitlets.HasTraits, value: object) -> Setting:
+        try:
+            height, width = map(self._side, value if isinstance(value, tuple | list) else (value, value))
+        except (TypeError, ValueError):
+            raise traitlets.TraitError(
+                f"{self.name}={value!r} will not do; give a whole number of at least {self.least},"
+                " or two of them as (height, width)"
+            ) from None
+        return height if height == width else (height, width)
+
+    def _side(self, value: object) -> int:
+        # bool is an int to Python, but stride=True is a slip and not a setting.
+        if isinstance(value, bool) or operator.index(value) < self.least:
+            raise ValueError
+        return operator.index(value)
+
+
+class Choice(traitlets.TraitType):
+    """One name out of a few."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(self.names[0])
+
+    def validate(self, owner: traitlets.HasTraits, value: object) -> str:
+        if value not in self.names:
+            raise traitlets.TraitError(f"{self.name}={value!r} is unknown; choose one of {', '.join(self.names)}")
+        return value
+
+
+def pair(value: Setting) -> tuple[int, int]:
+    """Both sides of a setting.
+    >>> pair(3), pair((3, 5))
+    ((3, 3), (3, 5))
+    """
+    return value if isinstance(value, tuple) else (value, value)
+
+
+class SideSliders(widgets.VBox):
+    """A slider for both axes, or one for each; `value` is what a Sides trait holds."""
+
+    value = traitlets.Any()
+
+    def __init__(self, name: str, value: Setting, least: int, most: int, part: str, linked: bool = True) -> None:
+        style = {"description_width": LABEL_WIDTH, "handle_color": svg.colour(part)}
+        self.name, self.linked, self._showing = name, linked, False
+        self.sliders = [
+            widgets.IntSlider(min=least, max=max(most, side), value=side, style=style, layout={"width": "auto"})
+            for side in pair(value)
+        ]
+        super().__init__(self.sliders, value=value)
+        for slider in self.sliders:
+            slider.observe(self._moved, "value")
+        self.observe(self._show, "value")
+        self.link(linked)
+
+    def link(self, linked: bool) -> None:
+        """Let one slider stand for both axes, or give each its own."""
+        self.linked = linked
+        self.sliders[0].description = self.name if linked else f"{self.name} h"
+        self.sliders[1].description = f"{self.name} w"
+        self.sliders[1].layout.display = "none" if linked else None
+        self._moved()
+
+    def _moved(self, change: object = None) -> None:
+        if self._showing:
+            return
+        height, width = (slider.value for slider in self.sliders)
+        self.value = height if self.linked or height == width else (height, width)
+
+    def _show(self, change: object = None) -> None:
+        # Both sliders follow before either speaks, or the first would report half a change.
+        self._showing = True
+        for slider, side in zip(self.sliders, pair(self.value), strict=True):
+            slider.max = max(slider.max, side)
+            slider.value = side
+        self._showing = False
+
+
+def script(name: str) -> str:
+    """The browser's side of one explorer: its own file, then the part that all share."""
+    return "\n".join((HERE / each).read_text(encoding="utf-8") for each in (name, "view.js"))
+
+
+class View(anywidget.AnyWidget):
+    """The browser's side: shows `picture["svg"]`, links its cells, plays. A subclass names its script as `_esm`."""
+
+    _css = (HERE / "view.css").read_text(encoding="utf-8") + svg.dark_css(f"{DARK_PAGES} .cnnlab")
+    # All of a state in one trait, so that one change is one message.
+    picture = traitlets.Dict().tag(sync=True)
+
+
+class Remedies(widgets.HBox):
+    """Buttons for the nearest settings that work. They are made once and relabelled, so that none is left behind."""
+
+    def __init__(self, apply: Callable[[dict[str, Setting]], None], most: int = 4) -> None:
+        self.apply, self.changes = apply, []
+        self.label = widgets.Label("Nearest settings that work:")
+        self.buttons = [widgets.Button(layout={"width": "auto"}) for _ in range(most)]
+        for index, button in enumerate(self.buttons):
+            button.on_click(lambda _, index=index: self.apply(self.changes[index][0]))
+        super().__init__([self.label, *self.buttons], layout={"flex_flow": "row wrap", "margin": "0 0 8px"})
+        self.offer([])
+
+    def offer(self, changes: list[tuple[dict[str, Setting], str]]) -> None:
+        """Show one button for each change, with its label."""
+        self.changes = changes
+        self.layout.display = None if changes else "none"
+        for index, button in enumerate(self.buttons):
+            button.layout.display = None if index < len(changes) else "none"
+            button.description = changes[index][1] if index < len(changes) else ""
+
+
+class Explorer(widgets.VBox):
+    """Settings as traits, results as attributes, one picture. A subclass says how its settings become a picture."""
+
+    view_class: type[View]
+    error: str | None = None
+    out_shape: tuple[int, int] | None = None
+
+    def __init__(self, **settings: object) -> None:
+        super().__init__()
+        self._names, self._drawn = tuple(settings), None
+        with self.hold_trait_notifications():
+            for name, value in settings.items():
+                setattr(self, name, value)
+        self.view, self.remedies = self.view_class(), Remedies(self._apply)
+        self.children = [self._controls(), self.view, self.remedies]
+        self.add_class("cnnlab-explorer")
+        self.observe(self._redraw, self._names)
+        self._redraw()
+
+    def _controls(self) -> widgets.Widget:
+        raise NotImplementedError
+
+    def _picture(self) -> dict[str, object]:
+        raise NotImplementedError
+
+    def _offers(self) -> list[tuple[dict[str, Setting], str]]:
+        return []
+
+    def _apply(self, change: dict[str, object]) -> None:
+        with self.hold_trait_notifications():
+            for name, value in change.items():
+                setattr(self, name, value)
+
+    def _redraw(self, change: object = None) -> None:
+        # Several traits may change together; the picture is drawn once.
+        state = tuple(getattr(self, name) for name in self._names)
+        if state != self._drawn:
+            self._drawn = state
+            self.view.picture = self._picture()
+            self.remedies.offer(self._offers())

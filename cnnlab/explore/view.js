@@ -1,0 +1,230 @@
+// Shows a picture, links its cells and plays through its outputs, all in the browser: Python is never asked.
+// The lines before these give it Picture, story and PARTS.
+
+const ICONS = {
+  back: "M3 2h2v12H3zM14 2v12L6 8z", play: "M4 2l10 6-10 6z", pause: "M3 2h4v12H3zM9 2h4v12H9z",
+  forward: "M11 2h2v12h-2zM2 2v12l8-6z",
+};
+const icon = (name) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
+const button = (name, label) => `<button type="button" class="${name}" title="${label}" aria-label="${label}">${icon(name)}</button>`;
+const SPEEDS = [1, 2, 4, 8, 16];
+
+const PAGE = `
+  <div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"
+    aria-label="Convolution. Arrow keys move the output cell, Space plays, Escape lets go."></div>
+  <div class="transport">
+    ${button("back", "Previous output")}${button("play", "Play (Space)")}${button("forward", "Next output")}
+    <input type="range" min="0" step="1" aria-label="Output cell">
+    <span class="count"></span>
+    <select aria-label="Outputs per second">${SPEEDS.map((n) => `<option value="${n}"${n === 4 ? " selected" : ""}>${n} / s</option>`).join("")}</select>
+  </div>
+  <div class="sum"><h4></h4><div class="terms"></div></div>
+  <div class="facts"></div>
+  <div class="code"><code></code><button type="button" class="copy">Copy</button></div>
+  <div class="status" role="status" aria-live="polite"></div>`;
+
+class Page {
+  constructor(el) {
+    el.classList.add("cnnlab");
+    el.innerHTML = PAGE;
+    for (const name of ["stage", "transport", "sum", "code", "facts", "status", "count", "play", "back", "forward", "copy", "terms"]) {
+      this[name] = el.querySelector(`.${name}`);
+    }
+    this.scrub = el.querySelector(".transport input");
+    this.speed = el.querySelector("select");
+    this.listen();
+  }
+
+  listen() {
+    this.stage.addEventListener("pointerover", (event) => this.hover(this.under(event)));
+    this.stage.addEventListener("pointerleave", () => this.hover(null));
+    this.stage.addEventListener("click", (event) => this.click(this.under(event)));
+    this.stage.addEventListener("keydown", (event) => this.press(event));
+    this.back.addEventListener("click", () => this.step(-1));
+    this.forward.addEventListener("click", () => this.step(1));
+    this.play.addEventListener("click", () => this.toggle());
+    this.scrub.addEventListener("input", () => this.hold(this.picture.order[this.scrub.value]));
+    this.speed.addEventListener("change", () => this.timer && this.run());
+    this.copy.addEventListener("click", () => this.copyCode());
+  }
+
+  // A new state from the kernel: the pin stays where it can.
+  show({ svg, facts, code, error, title }) {
+    const pin = this.pin;
+    this.stage.innerHTML = svg;
+    const drawn = this.stage.firstElementChild;
+    drawn.querySelector("title").remove(); // the browser would show it over every cell
+    this.picture = new Picture(drawn);
+    this.frames = {};
+    this.hovered = null;
+    this.settled = 0;
+    this.terms.style.minHeight = "";
+    this.error = error;
+    this.facts.innerHTML = facts.map(([name, text]) => `<div><small>${name}</small>${emphasised(text)}</div>`).join("");
+    this.code.firstElementChild.textContent = code;
+    for (const part of [this.transport, this.sum, this.facts, this.code]) part.hidden = Boolean(error);
+    this.status.textContent = error ? `No output: ${error}` : title;
+    this.scrub.max = this.picture.order.length - 1;
+    if (error) return this.stop();
+    this.pin = (pin && this.picture.find(pin.part, pin.r, pin.c)) || this.picture.start;
+    this.paint();
+  }
+
+  under(event) {
+    const element = event.target.closest("[data-r]");
+    const part = element?.closest("[data-part]").dataset.part;
+    return element ? this.picture.find(part, element.dataset.r, element.dataset.c) : null;
+  }
+
+  hover(cell) {
+    if (this.error || cell === this.hovered) return;
+    this.hovered = cell;
+    this.paint();
+  }
+
+  click(cell) {
+    if (this.error || !cell) return;
+    this.stop();
+    this.hovered = null; // the click has the last word until the pointer moves on
+    this.hold(cell === this.pin ? this.picture.start : cell);
+  }
+
+  hold(cell) {
+    this.pin = cell;
+    this.paint();
+    if (!this.timer) this.status.textContent = story(this.picture, cell).spoken;
+  }
+
+  // ---- keys and time ----
+
+  press(event) {
+    const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+    const keys = { " ": () => this.toggle(), Escape: () => this.hold(this.picture.start) };
+    const act = moves[event.key] ? () => this.move(...moves[event.key]) : keys[event.key];
+    if (!act || this.error || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // or the notebook would go to the next cell
+    act();
+  }
+
+  move(down, right) {
+    this.hovered = null;
+    const cells = this.picture.cells[this.pin.part];
+    const side = (name) => [...new Set([...cells.values()].map((cell) => cell[name]))].sort((a, b) => a - b);
+    const along = (all, now, by) => all[Math.min(all.length - 1, Math.max(0, all.indexOf(now) + by))];
+    this.hold(this.picture.find(this.pin.part, along(side("r"), this.pin.r, down), along(side("c"), this.pin.c, right)));
+  }
+
+  step(by) {
+    const { order, start } = this.picture;
+    const now = this.pin.part === "output" ? this.pin : start;
+    this.hold(order[(now.index + by + order.length) % order.length]);
+  }
+
+  toggle() {
+    this.hovered = null;
+    if (this.timer) this.stop();
+    else this.run();
+  }
+
+  run() {
+    clearInterval(this.timer);
+    this.timer = setInterval(() => this.step(1), 1000 / this.speed.value);
+    this.face("pause", "Pause (Space)");
+  }
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = null;
+    this.face("play", "Play (Space)");
+  }
+
+  face(name, label) {
+    this.play.innerHTML = icon(name);
+    this.play.title = label;
+    this.play.setAttribute("aria-label", label);
+  }
+
+  // ---- painting ----
+
+  paint() {
+    const cell = this.hovered ?? this.pin;
+    const told = story(this.picture, cell);
+    for (const old of this.lit ?? []) old.element.classList.remove("lit");
+    this.lit = told.lit.map(([target]) => target);
+    for (const [target, tap] of told.lit) {
+      target.element.classList.add("lit");
+      target.element.style.setProperty("--tap", tap ?? "#f5a25d");
+    }
+    for (const part of PARTS) {
+      this.stage.classList.toggle(`from-${part}`, part === cell.part);
+      this.frame(part, told.frames[part]);
+    }
+    this.tell(cell, told);
+  }
+
+  frame(part, cells) {
+    const svg = this.stage.firstElementChild;
+    if (!this.frames[part]) {
+      this.frames[part] = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "rect"));
+      this.frames[part].setAttribute("class", `frame ${part}`);
+    }
+    const rect = this.frames[part];
+    rect.style.display = cells?.length ? "" : "none";
+    if (!cells?.length) return;
+    const x = Math.min(...cells.map(({ box }) => box[0])), y = Math.min(...cells.map(({ box }) => box[1]));
+    const right = Math.max(...cells.map(({ box }) => box[0] + box[2])), bottom = Math.max(...cells.map(({ box }) => box[1] + box[3]));
+    for (const [name, value] of Object.entries({ x, y, width: right - x, height: bottom - y, rx: 2 })) rect.setAttribute(name, value);
+  }
+
+  tell(cell, { title, terms, total: sum, says }) {
+    this.sum.firstElementChild.textContent = title;
+    this.terms.innerHTML = terms ? written(terms, sum) : `<span class="says">${says}</span>`;
+    // What follows must not jump when a short sentence takes the place of a long sum.
+    if (terms && !this.settled) this.terms.style.minHeight = `${this.settled = this.terms.offsetHeight}px`;
+    const { order } = this.picture;
+    const index = this.pin.part === "output" ? this.pin.index : this.picture.start.index;
+    this.scrub.value = index;
+    this.count.textContent = `output ${index + 1} of ${order.length}`;
+  }
+
+  async copyCode() {
+    const text = this.code.firstElementChild.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      this.copy.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(this.code.firstElementChild); // no permission: Ctrl+C is one key away
+      this.copy.textContent = "Selected";
+    }
+    setTimeout(() => { this.copy.textContent = "Copy"; }, 1200);
+  }
+}
+
+// The result of a line of arithmetic in bold.
+function emphasised(text) {
+  return text.replace(/= (\d[\d,]*\d|\d)/, "= <b>$1</b>");
+}
+
+function written(terms, { open, close, result }) {
+  // Every term is as wide as the widest, so that the lines break alike for every window. A kernel row stays together.
+  const width = Math.max(...terms.map(({ text }) => text.length)) + 1;
+  const rows = new Map();
+  for (const { sign, text, tap, pad, row } of terms) {
+    const term = `<span class="signed"><span class="sign">${sign}</span><span class="term${pad ? " pad" : ""}"
+      style="--tap:${tap ?? "#f5a25d"};min-width:${width}ch">${text}</span></span>`;
+    rows.set(row, (rows.get(row) ?? "") + term);
+  }
+  const lines = [...rows.values()].map((row) => `<span class="row">${row}</span>`).join("");
+  return `${open && `<span>${open}</span>`}${lines}<span>${close}</span><span class="total">${result}</span>`;
+}
+
+export default {
+  render({ model, el }) {
+    const page = new Page(el);
+    const update = () => page.show(model.get("picture"));
+    model.on("change:picture", update);
+    update();
+    return () => { page.stop(); model.off("change:picture", update); };
+  },
+};

@@ -1,0 +1,171 @@
+"""JupyterLab in headless Chromium: start a server on a free port, open a notebook, run it, take a picture of it.
+
+with server(folder) as url, browser() as chromium:
+    page = open_notebook(chromium, url, "notebook.ipynb", theme="dark")
+    run_all(page)
+    screenshot(page, "picture.png")
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
+START_SECONDS, RUN_SECONDS = 60, 120
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+def chromium() -> str | None:
+    """Path of an installed Chromium, or None."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def why_not() -> str | None:
+    """Why no browser test can run here, in words; None where they can."""
+    if chromium() is None:
+        return f"no Chromium here: none of {', '.join(CHROMIUM_NAMES)} is on PATH; install Debian's chromium package"
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return 'playwright is not installed; pip install -e ".[test]"'
+    return None
+
+
+def write_notebook(path: Path, sources: Sequence[str]) -> Path:
+    """A notebook of code cells. Its kernelspec is named, or JupyterLab would ask for one and wait."""
+    cells = [
+        {
+            "id": f"cell-{index}",
+            "cell_type": "code",
+            "source": source,
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+        }
+        for index, source in enumerate(sources)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    return path
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(url: str, process: subprocess.Popen) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended with code {process.returncode} before it answered")
+        try:
+            with urllib.request.urlopen(f"{url}/api", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not answer within {START_SECONDS} s")
+
+
+@contextmanager
+def server(folder: Path, python: str = sys.executable) -> Iterator[str]:
+    """A JupyterLab that serves `folder` to this machine alone, with settings of its own; yields its address."""
+    port = _free_port()
+    private = folder / ".jupyter-private"
+    names = (
+        "JUPYTER_CONFIG_DIR",
+        "JUPYTERLAB_SETTINGS_DIR",
+        "JUPYTERLAB_WORKSPACES_DIR",
+        "JUPYTER_RUNTIME_DIR",
+        "IPYTHONDIR",
+    )
+    # The kernel is found through the interpreter in use, and the user's own Jupyter settings stay out of it.
+    environment = {**os.environ, **{name: str(private / name.lower()) for name in names}}
+    options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
+    options += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([python, "-m", "jupyterlab", *options], env=environment, **quiet) as process:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def browser() -> Iterator:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        driven = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        try:
+            yield driven
+        finally:
+            driven.close()
+
+
+def open_notebook(
+    driven,
+    url: str,
+    name: str,
+    theme: str = "light",
+    width: int = 1400,
+    height: int = 1000,
+    watch: Callable | None = None,
+):
+    """A page with the notebook open, its kernel ready. A clean workspace keeps other tabs away.
+
+    `watch` is called with the page before anything is loaded, to listen to it from the start.
+    """
+    context = driven.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    _set_theme(url, theme)
+    page = context.new_page()
+    if watch:
+        watch(page)
+    page.goto(f"{url}/lab/tree/{name}?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=START_SECONDS * 1000)
+    page.wait_for_selector(f'body[data-jp-theme-light="{str(theme == "light").lower()}"]', state="attached")
+    # The status bar names the kernel only once it is there; running earlier makes JupyterLab ask for one and wait.
+    page.get_by_text("| Idle").first.wait_for(timeout=START_SECONDS * 1000)
+    return page
+
+
+def _set_theme(url: str, theme: str) -> None:
+    for plugin, settings in (
+        ("@jupyterlab/apputils-extension:themes", {"theme": THEMES[theme]}),
+        ("@jupyterlab/apputils-extension:notification", {"fetchNews": "false"}),
+    ):
+        body = json.dumps({"raw": json.dumps(settings)}).encode()
+        request = urllib.request.Request(f"{url}/lab/api/settings/{plugin}", data=body, method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+
+
+def run_all(page) -> None:
+    """Run every cell and wait until the kernel rests."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    numbered = (
+        "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(p => /\\[\\d+\\]/.test(p.textContent))"
+    )
+    page.wait_for_function(numbered, timeout=RUN_SECONDS * 1000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=RUN_SECONDS * 1000)
+
+
+def screenshot(page, path: Path | str, selector: str | None = None) -> None:
+    """A PNG of the window, or of one element in it."""
+    (page.locator(selector).first if selector else page).screenshot(path=str(path))
