@@ -19,7 +19,9 @@ endif
 
 .PHONY: lab test lint unit nbval notebooks resolve clean
 
+# Notebooks from elsewhere show their saved drawings only once they are trusted.
 lab: $(READY)
+	@$(BIN)/jupyter trust notebooks/*.ipynb > /dev/null
 	$(BIN)/jupyter lab notebooks/00-start.ipynb $(ARGS)
 
 test: lint unit nbval

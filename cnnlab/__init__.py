@@ -2,7 +2,9 @@
 
 A map, from the ground up:
 
-    shapes       sizes, windows, parameters, multiply-accumulates and receptive field of layers
+    sizes        output size, windows and unread edge of one layer; settings that cannot work, and what would
+    fields       receptive field of a chain of layers, and where branches meet
+    shapes       the two above in one place, and what a layer costs: parameters, multiply-accumulates, memory
     scratch      layers written out from their definition
     compat       torchvision and d2l, imported with care
     device       which processor, which precision

@@ -125,11 +125,21 @@ def _table(caption: str, rows: dict[str, Any]) -> str:
     cell = "text-align:left;padding:1px 8px 1px 0;border:none;vertical-align:top"
     lines = "".join(
         f'<tr style="background:none"><td style="{cell};opacity:.75">{html.escape(str(name).replace("_", " "))}</td>'
-        f'<td style="{cell}">{html.escape(f"{value:,}" if isinstance(value, int) else str(value))}</td></tr>'
+        f'<td style="{cell}">{html.escape(_words(value))}</td></tr>'
         for name, value in rows.items()
     )
     head = f'<tr style="background:none"><th colspan="2" style="{cell};font-weight:600">{caption}</th></tr>'
     return f'<table style="border:none;margin:4px 0">{head}{lines}</table>'
+
+
+def _words(value: Any) -> str:
+    """
+    >>> _words(True), _words(55000), _words(0.1)
+    ('yes', '55,000', '0.1')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def write_atomically(path: Path, write) -> None:

@@ -14,15 +14,17 @@ from torch import nn
 from cnnlab.draw.curve import TRAIN, VALID
 
 CELL = 1.15  # inches a small picture
+WIDEST = 11.5  # inches a figure: wider ones are shrunk by the notebook until their titles cannot be read
 
 
-def grid(count: int, columns: int, title: str = "", cell: float = CELL) -> list[Axes]:
-    """`count` bare axes in rows of `columns`."""
+def grid(count: int, columns: int, title: str = "", captions: bool = False, cell: float = CELL) -> list[Axes]:
+    """`count` bare axes in rows of `columns`, with room for a caption over each where there are captions."""
     columns = min(columns, count)
     rows = math.ceil(count / columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(cell * columns, (cell + 0.2) * rows + 0.35), squeeze=False, layout="constrained"
-    )
+    cell = min(cell, WIDEST / columns)
+    height = (cell + 0.2 * captions) * rows + 0.35 * bool(title)
+    figure, axes = plt.subplots(rows, columns, figsize=(cell * columns, height), squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.03, h_pad=0.03, wspace=0, hspace=0)
     if title:
         figure.suptitle(title, fontsize=11)
     for ax in axes.flat:
@@ -35,7 +37,7 @@ def show_image(image, title: str = "", ax: Axes | None = None, signed: bool = Fa
     pixels = np.asarray(torch.as_tensor(image).detach().float().cpu())
     pixels = pixels.reshape(pixels.shape[-2:])
     if ax is None:
-        (ax,) = grid(1, 1, cell=2.2)
+        (ax,) = grid(1, 1, captions=bool(title), cell=2.2)
     reach = max(abs(pixels).max(), 1e-12)
     style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if signed else {"cmap": "gray"}
     ax.imshow(pixels, interpolation="nearest", **style)
@@ -47,7 +49,7 @@ def show_image(image, title: str = "", ax: Axes | None = None, signed: bool = Fa
 
 def show_images(images, titles: Sequence[str] | None = None, columns: int = 10, title: str = "", signed: bool = False):
     """Images (N, H, W) or (N, 1, H, W) in rows; returns the axes."""
-    axes = grid(len(images), columns, title)
+    axes = grid(len(images), columns, title, captions=titles is not None)
     for ax, image, name in zip(axes, images, titles or [""] * len(images), strict=True):
         show_image(image, name, ax, signed)
     return axes

@@ -137,6 +137,6 @@ def make_widget():
         status = traitlets.Unicode("").tag(sync=True)
 
         def __repr__(self) -> str:
-            return "LiveCurve()"  # the same on every run: the numbers are in the History
+            return "live curve, drawn here while the cell runs"  # the same on every run: the History has the numbers
 
     return LiveCurve()

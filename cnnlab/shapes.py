@@ -1,257 +1,54 @@
-"""Arithmetic of one layer and of a chain of layers: sizes, windows, the unread edge, cost, receptive field.
+"""Arithmetic of layers, for notebooks and the rest of the package to import: sizes, windows, receptive field, cost.
 
-Everything is per axis and in whole pixels. `padding` is PyTorch's: so many on each side. Nothing here needs torch.
+`sizes` has one layer along one axis, `fields` what a chain of layers sees; what a layer costs is here. Nothing here
+needs torch.
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
-from typing import NamedTuple
 
+from cnnlab.fields import Field, Layer, receptive_field, receptive_fields
+from cnnlab.sizes import (
+    ShapeError,
+    effective_kernel,
+    explain,
+    out_size,
+    pool_out_size,
+    readers,
+    remedies,
+    same_padding,
+    transposed_out_size,
+    unread,
+    whole,
+    window,
+    writers,
+    written,
+)
 
-class ShapeError(ValueError):
-    """A setting no layer can have. The message is one sentence: the value, the rule it breaks, the way out."""
-
-
-def _whole(name: str, value: int, least: int = 1) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    # bool is an int to Python, but stride=True is a slip and not a setting.
-    if number is None or isinstance(value, bool):
-        raise ShapeError(f"{name}={value!r} is not a whole number; give an int of at least {least}")
-    if number < least:
-        raise ShapeError(f"{name}={number} is below {least}; give an int of at least {least}")
-    return number
-
-
-def _settings(kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, int, int, int]:
-    return (
-        _whole("kernel", kernel),
-        _whole("stride", stride),
-        _whole("padding", padding, 0),
-        _whole("dilation", dilation),
-    )
-
-
-# ---- sizes -----------------------------------------------------------------------------------------------------------
-
-
-def effective_kernel(kernel: int, dilation: int = 1) -> int:
-    """Pixels from the first tap of a kernel to its last, both counted.
-    >>> effective_kernel(5, dilation=2)
-    9
-    """
-    return _whole("dilation", dilation) * (_whole("kernel", kernel) - 1) + 1
-
-
-def same_padding(kernel: int, dilation: int = 1) -> tuple[int, int]:
-    """Padding (before, after) that keeps the size at stride 1; an even span needs one more after than before.
-    >>> same_padding(3), same_padding(4), same_padding(3, dilation=2)
-    ((1, 1), (1, 2), (2, 2))
-    """
-    total = effective_kernel(kernel, dilation) - 1
-    return total // 2, total - total // 2
-
-
-def out_size(
-    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, ceil_mode: bool = False
-) -> int:
-    """Output length along one axis, in pixels. `ceil_mode` is for pooling only.
-    >>> out_size(224, kernel=11, stride=4, padding=2)
-    55
-    >>> out_size(7, kernel=2, stride=2), out_size(7, kernel=2, stride=2, ceil_mode=True)
-    (3, 4)
-    """
-    return _out_size(size, kernel, stride, padding, dilation, ceil_mode, pool=False)
-
-
-def pool_out_size(
-    size: int, kernel: int, stride: int | None = None, padding: int = 0, dilation: int = 1, ceil_mode: bool = False
-) -> int:
-    """Output length of a pooling layer along one axis, in pixels. The stride is the kernel unless given.
-    PyTorch allows padding up to half the kernel, so that no window sees nothing but padding.
-
-    >>> pool_out_size(24, kernel=2), pool_out_size(54, kernel=3, stride=2)
-    (12, 26)
-    """
-    stride = kernel if stride is None else stride
-    return _out_size(size, kernel, stride, padding, dilation, ceil_mode, pool=True)
-
-
-def _out_size(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil_mode: bool, pool: bool) -> int:
-    size, (kernel, stride, padding, dilation) = _whole("size", size), _settings(kernel, stride, padding, dilation)
-    room = size + 2 * padding - effective_kernel(kernel, dilation)
-    steps = -(-room // stride) if ceil_mode else room // stride
-    if steps < 0 or (pool and padding > kernel // 2):
-        raise ShapeError(_refusal(size, kernel, stride, padding, dilation, pool))
-    # PyTorch's rule: a last window that would start in the padding on the right is dropped.
-    return steps if ceil_mode and steps * stride >= size + padding else steps + 1
-
-
-def transposed_out_size(
-    size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
-) -> int:
-    """Output length of a transposed convolution along one axis, in pixels.
-    >>> transposed_out_size(12, kernel=4, stride=2, padding=1)
-    24
-    """
-    size, (kernel, stride, padding, dilation) = _whole("size", size), _settings(kernel, stride, padding, dilation)
-    output_padding = _whole("output_padding", output_padding, 0)
-    if output_padding >= max(stride, dilation):
-        raise ShapeError(
-            f"output_padding {output_padding} is not below the larger of stride {stride} and dilation {dilation};"
-            f" lower it to {max(stride, dilation) - 1} or less"
-        )
-    full = (size - 1) * stride + effective_kernel(kernel, dilation) + output_padding
-    if full <= 2 * padding:
-        raise ShapeError(
-            f"padding {padding} crops all of the {full} px a transposed convolution makes from {size} px;"
-            f" lower the padding to {(full - 1) // 2} or less"
-        )
-    return full - 2 * padding
-
-
-def explain(
-    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, ceil_mode: bool = False
-) -> str:
-    """The arithmetic of `out_size` with the numbers in it, and what it leaves over.
-    >>> explain(224, kernel=7, stride=2, padding=3)
-    '⌊(224 + 2·3 − 1·(7 − 1) − 1) / 2⌋ + 1 = 112, 1 column unread'
-    """
-    made = out_size(size, kernel, stride, padding, dilation, ceil_mode)
-    left, right = "⌈⌉" if ceil_mode else "⌊⌋"
-    text = f"{left}({size} + 2·{padding} − {dilation}·({kernel} − 1) − 1) / {stride}{right} + 1"
-    room = size + 2 * padding - effective_kernel(kernel, dilation)
-    if ceil_mode and made <= -(-room // stride):
-        return f"{text} = {made + 1}, less the last window, which would start in the padding: {made}"
-    rest = 0 if ceil_mode else unread(size, kernel, stride, padding, dilation)
-    return f"{text} = {made}" + (f", {rest} column{'s' * (rest > 1)} unread" if rest else "")
-
-
-# ---- settings that cannot work, and the nearest that do --------------------------------------------------------------
-
-
-def remedies(
-    size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1, pool: bool = False
-) -> list[dict[str, int]]:
-    """The smallest changes that make an impossible setting possible; empty where it already works.
-    >>> remedies(7, kernel=5, dilation=2)
-    [{'padding': 1}, {'dilation': 1}, {'kernel': 4}, {'size': 9}]
-    """
-    size, (kernel, stride, padding, dilation) = _whole("size", size), _settings(kernel, stride, padding, dilation)
-    setting = {"size": size, "kernel": kernel, "padding": padding, "dilation": dilation}
-    span, padded = effective_kernel(kernel, dilation), size + 2 * padding
-    if pool and padding > kernel // 2:
-        less = {"padding": kernel // 2}
-        fits = _possible(pool, **{**setting, **less})
-        rest = [{}] if fits else remedies(size, kernel, stride, kernel // 2, dilation, pool)
-        changes = [{**less, **change} for change in rest] + [{"kernel": 2 * padding}]
-    elif span > padded:
-        changes = [
-            {"padding": -(-(span - size) // 2)},
-            {"dilation": (padded - 1) // max(kernel - 1, 1)},
-            {"kernel": (padded - 1) // dilation + 1},
-            {"size": span - 2 * padding},
-        ]
-    else:
-        return []
-    return [change for change in changes if _possible(pool, **{**setting, **change})]
-
-
-def _possible(pool: bool, size: int, kernel: int, padding: int, dilation: int) -> bool:
-    fits = dilation > 0 and effective_kernel(kernel, dilation) <= size + 2 * padding
-    return fits and not (pool and padding > kernel // 2)
-
-
-def _refusal(size: int, kernel: int, stride: int, padding: int, dilation: int, pool: bool) -> str:
-    if pool and padding > kernel // 2:
-        rule = f"padding {padding} is more than half of a pooling kernel of {kernel}"
-    else:
-        taps = f" ({kernel} taps, dilation {dilation})" if dilation > 1 else ""
-        padded = f" padded to {size + 2 * padding}" if padding else ""
-        rule = f"a kernel spanning {effective_kernel(kernel, dilation)} px{taps} does not fit {size} px{padded}"
-    now = {"size": size, "kernel": kernel, "padding": padding, "dilation": dilation}
-    fixes = remedies(size, kernel, stride, padding, dilation, pool)[:2]
-    ways = [" and ".join(_advice(name, value, now[name]) for name, value in fix.items()) for fix in fixes]
-    return f"{rule}; {', or '.join(ways)}"
-
-
-def _advice(name: str, value: int, now: int) -> str:
-    if name == "size":
-        return f"give an input of {value} px"
-    sides = " on each side" if name == "padding" else ""
-    if name == "padding" and now == 0:
-        return f"pad by {value}{sides}"
-    return f"{'raise' if value > now else 'lower'} the {name} to {value}{sides}"
-
-
-# ---- who reads whom --------------------------------------------------------------------------------------------------
-
-
-def window(index: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> tuple[int, ...]:
-    """Input positions that output `index` reads, in pixels; below 0 or past the end is padding.
-    >>> window(0, kernel=3, stride=2, padding=1), window(1, kernel=3, dilation=2)
-    ((-1, 0, 1), (1, 3, 5))
-    """
-    kernel, stride, padding, dilation = _settings(kernel, stride, padding, dilation)
-    first = _whole("index", index, 0) * stride - padding
-    return tuple(first + tap * dilation for tap in range(kernel))
-
-
-def readers(
-    position: int, size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> tuple[int, ...]:
-    """Output indices whose window reads the input pixel at `position`; empty where nothing reads it.
-    >>> readers(2, size=7, kernel=3), readers(6, size=7, kernel=2, stride=2)
-    ((0, 1, 2), ())
-    """
-    outputs = range(out_size(size, kernel, stride, padding, dilation))
-    position = _inside("position", position, size)
-    return tuple(i for i in outputs if position in window(i, kernel, stride, padding, dilation))
-
-
-def unread(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Columns at the end of the padded input that no window reads. Gaps between windows are not counted.
-    >>> unread(224, kernel=7, stride=2, padding=3), unread(224, kernel=11, stride=4)
-    (1, 1)
-    """
-    steps = out_size(size, kernel, stride, padding, dilation) - 1
-    return size + 2 * padding - effective_kernel(kernel, dilation) - steps * stride
-
-
-def written(position: int, kernel: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> tuple[int, ...]:
-    """Output positions a transposed convolution writes from input `position`; below 0 or past the end is cropped.
-    >>> written(1, kernel=4, stride=2, padding=1)
-    (1, 2, 3, 4)
-    """
-    # The transposed layer runs the ordinary one backwards: what was read is now written.
-    return window(_whole("position", position, 0), kernel, stride, padding, dilation)
-
-
-def writers(
-    index: int, size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
-) -> tuple[int, ...]:
-    """Input positions that write output `index` of a transposed convolution; empty where only the bias does.
-    >>> writers(2, size=12, kernel=4, stride=2, padding=1), writers(1, size=12, kernel=1, stride=2)
-    ((0, 1), ())
-    """
-    index = _inside("index", index, transposed_out_size(size, kernel, stride, padding, output_padding, dilation))
-    return tuple(i for i in range(size) if index in written(i, kernel, stride, padding, dilation))
-
-
-def _inside(name: str, value: int, size: int) -> int:
-    value = _whole(name, value, 0)
-    if value >= size:
-        raise ShapeError(f"{name}={value} is outside {size} px; give 0 to {size - 1}")
-    return value
-
-
-# ---- cost ------------------------------------------------------------------------------------------------------------
+__all__ = [
+    "Cost",
+    "Field",
+    "Layer",
+    "ShapeError",
+    "conv_cost",
+    "effective_kernel",
+    "explain",
+    "linear_cost",
+    "out_size",
+    "pool_out_size",
+    "readers",
+    "receptive_field",
+    "receptive_fields",
+    "remedies",
+    "same_padding",
+    "transposed_out_size",
+    "unread",
+    "window",
+    "writers",
+    "written",
+]
 
 
 @dataclass(frozen=True)
@@ -283,7 +80,7 @@ def conv_cost(
     """
     (k_h, k_w), (o_h, o_w) = _pair("kernel_size", kernel_size), _pair("out_hw", out_hw)
     for name, channels in (("in_channels", in_channels), ("out_channels", out_channels)):
-        if _whole(name, channels) % _whole("groups", groups):
+        if whole(name, channels) % whole("groups", groups):
             raise ShapeError(f"{name}={channels} does not split into {groups} groups; make it a multiple of {groups}")
     weights = k_h * k_w * (in_channels // groups) * out_channels
     pixels = o_h * o_w
@@ -296,127 +93,13 @@ def linear_cost(in_features: int, out_features: int, bias: bool = True, *, eleme
     >>> linear_cost(400, 120)
     Cost(params=48120, macs=48000, activation_bytes=480)
     """
-    weights = _whole("in_features", in_features) * _whole("out_features", out_features)
+    weights = whole("in_features", in_features) * whole("out_features", out_features)
     return Cost(weights + out_features * bool(bias), weights, out_features * element_size)
 
 
 def _pair(name: str, value: int | tuple[int, int]) -> tuple[int, int]:
     if not isinstance(value, Sequence):
-        return (_whole(name, value),) * 2
+        return (whole(name, value),) * 2
     if len(value) != 2:
         raise ShapeError(f"{name}={value!r} has {len(value)} numbers; give one int or a pair (h, w)")
-    return _whole(name, value[0]), _whole(name, value[1])
-
-
-# ---- receptive field -------------------------------------------------------------------------------------------------
-
-
-class Layer(NamedTuple):
-    """One layer of a chain, along one axis, as far as its receptive field goes."""
-
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-
-
-@dataclass(frozen=True, repr=False)
-class Field:
-    """What the units of one map see of the input, along one axis; `Field()` is the input itself.
-
-    Unit i sees input pixels first to last of `span(i)`. In an ordinary net every unit sees as much as its neighbour,
-    `jump` pixels on, and one span says it all. Enlarging (transposed convolution, up-sampling) makes units take turns:
-    then there is one span for each turn, and the whole pattern moves on by `step`.
-    """
-
-    spans: tuple[tuple[int, int] | None, ...] = ((0, 0),)
-    step: int = 1
-
-    def span(self, index: int) -> tuple[int, int] | None:
-        """First and last input pixel that unit `index` sees, padding included; None where it sees none."""
-        turn, phase = divmod(index, len(self.spans))
-        here = self.spans[phase]
-        return here and (here[0] + turn * self.step, here[1] + turn * self.step)
-
-    @property
-    def size(self) -> int:
-        """Pixels a unit sees, those of padding counted too; the widest where units take turns."""
-        return max((last - first + 1 for first, last in filter(None, self.spans)), default=0)
-
-    @property
-    def jump(self) -> int | float:
-        """Pixels of the input between neighbouring units, on average where units take turns."""
-        jump = self.step / len(self.spans)
-        return int(jump) if jump.is_integer() else jump
-
-    @property
-    def start(self) -> int | float | None:
-        """Centre of the first unit's field, where input pixel i is centred at i; None where it sees nothing."""
-        if self.spans[0] is None:
-            return None
-        centre = sum(self.spans[0]) / 2
-        return int(centre) if centre.is_integer() else centre
-
-    def through(self, windows: Sequence[Sequence[int]], advance: int) -> Field:
-        """The field after a layer whose output i reads positions `windows[i]`; the pattern then moves on by `advance`.
-        >>> Field().through([(-1, 0, 1)], advance=2)  # a convolution: one window, moving by its stride
-        Field(size=3, jump=2, start=0)
-        >>> Field().through([(0,), (0,)], advance=1)  # doubled by nearest neighbour: two units read each pixel
-        Field(size=1, jump=0.5, start=0)
-        """
-        turns = len(self.spans) // gcd(len(self.spans), advance)
-        reads = [[turn * advance + p for p in reads] for turn in range(turns) for reads in windows]
-        spans = tuple(_hull([self.span(position) for position in positions]) for positions in reads)
-        return Field(spans, turns * advance * self.step // len(self.spans))._shortest()
-
-    def __or__(self, other: Field) -> Field:
-        """Where two branches meet (add, concatenate): a unit sees what it sees through either."""
-        if self.jump != other.jump:
-            raise ShapeError(
-                f"maps with jumps {self.jump} and {other.jump} cannot meet pixel on pixel; bring them to one stride"
-            )
-        turns = len(self.spans) * len(other.spans) // gcd(len(self.spans), len(other.spans))
-        spans = tuple(_hull([self.span(i), other.span(i)]) for i in range(turns))
-        return Field(spans, self.step * turns // len(self.spans))._shortest()
-
-    def _shortest(self) -> Field:
-        # Halving after doubling brings the turns back to one; equal fields then compare equal.
-        for turns in range(1, len(self.spans)):
-            if len(self.spans) % turns == 0 and self.step * turns % len(self.spans) == 0:
-                short = Field(self.spans[:turns], self.step * turns // len(self.spans))
-                if all(short.span(i) == span for i, span in enumerate(self.spans)):
-                    return short
-        return self
-
-    def __repr__(self) -> str:
-        return f"Field(size={self.size}, jump={self.jump}, start={self.start})"
-
-
-def _hull(spans: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
-    seen = [span for span in spans if span]
-    return (min(first for first, _ in seen), max(last for _, last in seen)) if seen else None
-
-
-def receptive_fields(layers: Iterable[Layer | tuple[int, ...]]) -> list[Field]:
-    """The field after every layer of a chain of (kernel, stride, padding, dilation); what is left out is 1, 0, 1.
-    >>> receptive_fields([(3, 1, 1), (2, 2)])
-    [Field(size=3, jump=1, start=0), Field(size=4, jump=2, start=0.5)]
-    """
-    field, fields = Field(), []
-    for layer in layers:
-        if not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
-            raise ShapeError(
-                f"{layer!r} is not a layer; give (kernel, stride, padding, dilation) or the first few of them"
-            )
-        kernel, stride, padding, dilation = Layer(*layer)
-        field = field.through([window(0, kernel, stride, padding, dilation)], stride)
-        fields.append(field)
-    return fields
-
-
-def receptive_field(layers: Iterable[Layer | tuple[int, ...]]) -> Field:
-    """Size, jump and start, in input pixels, of a chain's last layer. Araujo et al. 2019, equations 2 and 3.
-    >>> receptive_field([(7, 2, 3), (3, 2, 1)])
-    Field(size=11, jump=4, start=0)
-    """
-    return ([Field(), *receptive_fields(layers)])[-1]
+    return whole(name, value[0]), whole(name, value[1])

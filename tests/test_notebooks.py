@@ -100,7 +100,7 @@ def test_cells_are_short(path):
 
 @each_notebook
 def test_prose_comes_before_code(path):
-    """Never three code cells in a row without a word."""
+    """Never more than three code cells in a row without a word."""
     kinds = "".join(cell.cell_type[0] for cell in read(path).cells)
     assert "cccc" not in kinds
 

@@ -17,14 +17,16 @@ PACKAGE = ROOT / "cnnlab"
 
 # A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
 RANKS = {
-    0: ["compat", "device", "shapes", "scratch", "standin"],
-    1: ["draw", "models", "data"],
-    2: ["trace", "plots"],
-    3: ["history", "explore"],
-    4: ["progress"],
-    5: ["train"],
-    6: ["check", "bench", "environment"],
-    7: ["__main__"],
+    0: ["compat", "device", "sizes", "scratch", "standin"],
+    1: ["fields"],
+    2: ["shapes"],
+    3: ["draw", "models", "data"],
+    4: ["trace", "plots"],
+    5: ["history", "explore"],
+    6: ["progress"],
+    7: ["train"],
+    8: ["check", "bench", "environment"],
+    9: ["__main__"],
 }
 RANK = {name: rank for rank, names in RANKS.items() for name in names}
 

@@ -8,7 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from cnnlab import progress
-from cnnlab.draw.curve import nice_ticks, training_curve
+from cnnlab.draw.curve import BOTTOM, SIDES, WIDTH, nice_ticks, training_curve
 from cnnlab.history import Epoch, History
 from cnnlab.progress import NotebookProgress, Silent, TerminalProgress, pick_progress
 from cnnlab.train import fit
@@ -67,7 +67,7 @@ def test_one_widget_a_run_whose_curve_grows(notebook, tiny_data):
     (widget,) = notebook
     assert ET.fromstring(widget.picture).tag.endswith("svg")
     assert widget.status == f"{result!r}, {result.seconds:.1f} s of training"
-    assert repr(widget) == "LiveCurve()"
+    assert repr(widget) == "live curve, drawn here while the cell runs"
 
 
 def test_status_tells_where_the_run_is(notebook):
@@ -87,7 +87,7 @@ def circles(svg: str) -> list[tuple[float, float]]:
 def test_curve_places_values_to_scale():
     svg = training_curve([2.0, 1.0], [0.5, 0.75], [0.6, 0.7], epochs=4)
     (x1, y1), (x2, y2) = circles(svg)[:2]
-    baseline, left, right = 212, 56, 340
+    (left, right), baseline = SIDES["loss"], BOTTOM
     assert (baseline - y1) == pytest.approx(2 * (baseline - y2), abs=0.2)
     assert x1 - left == pytest.approx((right - left) / 4, abs=0.1)
     assert x2 - x1 == pytest.approx((right - left) / 4, abs=0.1)
@@ -109,6 +109,13 @@ def test_end_labels_do_not_overlap():
         if t.text.startswith(("train ", "valid "))
     ]
     assert abs(ends[0] - ends[1]) >= 14
+
+
+def test_end_labels_stay_inside_the_picture():
+    root = ET.fromstring(training_curve([1.0], [1.0], [1.0], epochs=1))
+    for text in root.iter("{http://www.w3.org/2000/svg}text"):
+        if text.text.startswith(("train ", "valid ")):
+            assert float(text.get("x")) + 0.62 * 12 * len(text.text) <= WIDTH
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 2.37), (0.65, 1.0), (0, 0.0012), (0, 480)])

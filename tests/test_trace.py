@@ -612,6 +612,7 @@ def test_lazy_layers_learn_their_shape_in_the_stand_in_only():
     state = torch.get_rng_state()
     found = trace(model, (1, 1, 28, 28))
     assert found.params == 6 * 25 + 6 + 12 + 3456 * 10 + 10
+    assert [row.receptive_field for row in found] == [5, 5, 5, 28]
     assert isinstance(model[0], nn.LazyConv2d)
     assert model[0].has_uninitialized_params()
     assert torch.equal(torch.get_rng_state(), state)
