@@ -48,11 +48,15 @@ class History:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        head = f"History({len(self)} of {self.settings['epochs']} epochs"
+        return f"History({self.summary()})"
+
+    def summary(self) -> str:
+        """How far it came and how well, in one line."""
+        words = f"{len(self)} of {self.settings['epochs']} epochs"
         if self.rows:
             last = self.rows[-1]
-            head += f", train loss {last.train_loss:.3f}, validation accuracy {last.valid_accuracy:.4f}"
-        return head + (f"; stopped: {self.stopped})" if self.stopped else ")")
+            words += f", train loss {last.train_loss:.3f}, validation accuracy {last.valid_accuracy:.4f}"
+        return words + (f"; stopped: {self.stopped}" if self.stopped else "")
 
     def column(self, name: str) -> list[float]:
         """One value an epoch of any Epoch attribute, such as "train_loss" or "seconds"."""

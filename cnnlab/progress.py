@@ -116,10 +116,10 @@ class NotebookProgress(Silent):
         self._draw(history, f"{epoch}: loss {loss:.3f}, learning rate {lr:.2g}, about {left:.0f} s left")
 
     def epoch(self, history: History) -> None:
-        self._draw(history, repr(history))
+        self._draw(history, history.summary())
 
     def close(self, history: History) -> None:
-        self._draw(history, f"{history!r}, {history.seconds:.1f} s of training")
+        self._draw(history, f"{history.summary()}; {history.seconds:.1f} s of training")
 
     def _draw(self, history: History, status: str) -> None:
         with self.widget.hold_sync():  # both strings in one message

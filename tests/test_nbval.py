@@ -67,7 +67,7 @@ def verdicts(tmp_path_factory):
     assert run.returncode == 1, run.stdout[-3000:]
     cases = ET.parse(folder / "result.xml").iter("testcase")
     return {
-        (case.get("classname").split(".")[-1], int(case.get("name").removeprefix("Cell "))): (
+        (case.get("classname").split(".")[-2], int(case.get("name").removeprefix("Cell "))): (
             case.find("failure") is not None or case.find("error") is not None
         )
         for case in cases

@@ -66,7 +66,7 @@ def test_one_widget_a_run_whose_curve_grows(notebook, tiny_data):
     result = fit(small(), tiny_data, **QUICK)
     (widget,) = notebook
     assert ET.fromstring(widget.picture).tag.endswith("svg")
-    assert widget.status == f"{result!r}, {result.seconds:.1f} s of training"
+    assert widget.status == f"{result.summary()}; {result.seconds:.1f} s of training"
     assert repr(widget) == "live curve, drawn here while the cell runs"
 
 

@@ -206,7 +206,10 @@ class ConvExplorer(Explorer):
         for name, slider in self.sliders.items():
             traitlets.link((self, name), (slider, "value"))
         self.apart = widgets.Checkbox(
-            apart, description="height and width apart", style={"description_width": LABEL_WIDTH}
+            apart,
+            description="height ≠ width",
+            tooltip="set height and width apart",
+            style={"description_width": LABEL_WIDTH},
         )
         self.apart.observe(self._link, "value")
         self.observe(self._part, list(SLIDERS))
