@@ -138,7 +138,7 @@ def test_half_a_download_leaves_nothing(server, tmp_path):
 
 def test_corrupted_download_leaves_nothing(server, tmp_path):
     (server / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not what was asked for")
-    with pytest.raises(OSError, match="t10k-labels"):
+    with pytest.raises(OSError, match=r"t10k-labels|corrupted"):
         download_archives(tmp_path / "cache")
     assert list((tmp_path / "cache").rglob("*.gz")) == []
 
