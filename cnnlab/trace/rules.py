@@ -14,7 +14,7 @@ from cnnlab.trace.sight import BLIND, UNKNOWN, Lost, Seen, Sight, meet, spread
 
 # Operations whose every output pixel reads the same pixel of each input, but which PyTorch does not tag as such.
 _POINTWISE = {"hardswish", "_prelu_kernel", "masked_fill", "clamp", "where", "rrelu_with_noise", "dropout"}
-_POINTWISE |= {"leaky_relu", "elu", "celu", "selu", "hardtanh", "hardsigmoid"}  # not, or only in part, before torch 2.9
+_POINTWISE |= {"leaky_relu", "elu", "celu", "selu", "hardtanh", "hardsigmoid"}  # torch 2.8 tags only some of these
 # Operations that take a shape from a tensor and no number, and the one that brings in a constant.
 _FRESH = {"lift_fresh"} | {f"{what}_like" for what in ("zeros", "ones", "empty", "full", "rand", "randn")}
 _FRESH |= {f"new_{what}" for what in ("zeros", "ones", "empty", "full", "empty_strided")}
