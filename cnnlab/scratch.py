@@ -47,3 +47,38 @@ class Conv2D(nn.Module):
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         return corr2d(X, self.weight) + self.bias
+
+
+def corr2d_multi_in(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
+    """Several input channels: each with its own kernel, then the sum.
+    (c_in, H, W), (c_in, k_h, k_w) -> (o_h, o_w).
+    """
+    return sum(corr2d(x, k) for x, k in zip(X, K, strict=True))
+
+
+def corr2d_multi_in_out(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
+    """Several output channels: one stack of kernels each.
+    (c_in, H, W), (c_out, c_in, k_h, k_w) -> (c_out, o_h, o_w).
+    """
+    return torch.stack([corr2d_multi_in(X, k) for k in K])
+
+
+def corr2d_1x1(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
+    """A 1 × 1 convolution as one matrix product, the same at every pixel.
+    (c_in, H, W), (c_out, c_in, 1, 1) -> (c_out, H, W).
+    """
+    c_in, h, w = X.shape
+    return (K.reshape(-1, c_in) @ X.reshape(c_in, h * w)).reshape(-1, h, w)
+
+
+def pool2d(X: torch.Tensor, size: tuple[int, int], mode: str = "max") -> torch.Tensor:
+    """The largest ("max") or the mean ("avg") of each window, stride 1.
+    (H, W) -> (H - h + 1, W - w + 1).
+    """
+    h, w = size
+    Y = torch.zeros(X.shape[0] - h + 1, X.shape[1] - w + 1)
+    for i in range(Y.shape[0]):
+        for j in range(Y.shape[1]):
+            window = X[i : i + h, j : j + w]
+            Y[i, j] = window.max() if mode == "max" else window.mean()
+    return Y

@@ -6,7 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from cnnlab.scratch import Conv2D, conv2d, corr2d, corr2d_fast
+from cnnlab.scratch import (
+    Conv2D,
+    conv2d,
+    corr2d,
+    corr2d_1x1,
+    corr2d_fast,
+    corr2d_multi_in,
+    corr2d_multi_in_out,
+    pool2d,
+)
 
 sides = st.integers(1, 7)
 
@@ -57,3 +66,23 @@ def test_layer_agrees_with_torchs():
     X = torch.randn(6, 5)
     assert torch.allclose(layer(X), theirs(X[None, None])[0, 0], atol=1e-6)
     assert sorted(name for name, _ in layer.named_parameters()) == ["bias", "weight"]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 4), st.integers(0, 10_000))
+def test_channels_against_torch(c_in, c_out, k, seed):
+    random = torch.Generator().manual_seed(seed)
+    X, K = torch.randn(c_in, 6, 5, generator=random), torch.randn(c_out, c_in, k, k, generator=random)
+    expected = F.conv2d(X[None], K)[0]
+    assert torch.allclose(corr2d_multi_in_out(X, K), expected, atol=1e-5)
+    assert torch.allclose(corr2d_multi_in(X, K[0]), expected[0], atol=1e-5)
+    if k == 1:
+        assert torch.allclose(corr2d_1x1(X, K), expected, atol=1e-5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(sides, sides, st.integers(0, 4), st.integers(0, 10_000))
+def test_pooling_against_torch(h, w, more, seed):
+    X = torch.randn(h + more, w + more, generator=torch.Generator().manual_seed(seed))
+    for mode, theirs in (("max", F.max_pool2d), ("avg", F.avg_pool2d)):
+        assert torch.allclose(pool2d(X, (h, w), mode), theirs(X[None], (h, w), stride=1)[0], atol=1e-6)

@@ -87,7 +87,7 @@ class Trace:
         return [note for note in (self.failure and f"stopped: {self.failure}", unused) if note]
 
 
-_HEAD = ("layer", "kind", "in", "out", "params", "MACs", "bytes", "sees", "jump")
+_HEAD = ("layer", "kind", "in", "out", "params", "MACs", "bytes", "field px", "jump px")
 _TABLE_STYLE = "border-collapse:collapse;font-size:12px;color:var(--jp-ui-font-color1,inherit)"
 _CELL_STYLE = "padding:2px 8px;border-bottom:1px solid var(--jp-border-color2,#8888);white-space:nowrap"
 
@@ -104,8 +104,8 @@ def _per_axis(value: PerAxis) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     counts = (f"{count:,}" for count in (row.params, row.macs, row.activation_bytes))
-    sees, jump = _per_axis(row.receptive_field), _per_axis(row.jump)
-    return (row.name, row.kind, shape_text(row.in_shape), shape_text(row.out_shape), *counts, sees, jump)
+    field, jump = _per_axis(row.receptive_field), _per_axis(row.jump)
+    return (row.name, row.kind, shape_text(row.in_shape), shape_text(row.out_shape), *counts, field, jump)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
