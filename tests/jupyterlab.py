@@ -155,15 +155,15 @@ def _set_theme(url: str, theme: str) -> None:
         urllib.request.urlopen(request, timeout=10).close()
 
 
-def run_all(page) -> None:
-    """Run every cell and wait until the kernel rests."""
+def run_all(page, seconds: float = RUN_SECONDS) -> None:
+    """Run every cell and wait, at most so many seconds, until the kernel rests."""
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     numbered = (
         "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].every(p => /\\[\\d+\\]/.test(p.textContent))"
     )
-    page.wait_for_function(numbered, timeout=RUN_SECONDS * 1000)
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=RUN_SECONDS * 1000)
+    page.wait_for_function(numbered, timeout=seconds * 1000)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=seconds * 1000)
 
 
 def screenshot(page, path: Path | str, selector: str | None = None) -> None:

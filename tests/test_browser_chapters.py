@@ -1,0 +1,43 @@
+"""Every chapter opened in JupyterLab in a real browser and run from top to bottom. Pictures are left in artifacts/."""
+
+import shutil
+
+import pytest
+
+from tests import jupyterlab
+from tests.notebooks import FOLDER, paths
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(jupyterlab.why_not() is not None, reason=str(jupyterlab.why_not())),
+]
+ARTIFACTS = FOLDER.parent / "artifacts"
+ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
+CHAPTER_SECONDS = 280
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a copy of the notebooks, and a browser."""
+    folder = tmp_path_factory.mktemp("chapters")
+    for path in paths():
+        shutil.copy(path, folder)
+    with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
+        yield url, driven
+
+
+@pytest.mark.parametrize("stem", [path.stem for path in paths()])
+def test_chapter_runs_in_the_browser(lab, stem):
+    url, driven = lab
+    page = jupyterlab.open_notebook(driven, url, f"{stem}.ipynb", height=2000)
+    try:
+        jupyterlab.run_all(page, CHAPTER_SECONDS)
+        page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
+        page.wait_for_timeout(500)
+        ARTIFACTS.mkdir(exist_ok=True)
+        jupyterlab.screenshot(page, ARTIFACTS / f"{stem}.png")
+        assert page.locator(ERRORS).count() == 0, page.locator(ERRORS).first.inner_text()
+        if "Explorer(" in (FOLDER / f"{stem}.ipynb").read_text(encoding="utf-8"):
+            assert page.locator(".cnnlab svg").count() > 0
+    finally:
+        page.context.close()
