@@ -14,6 +14,7 @@ A map, from the ground up:
     draw         numbers in, SVG out
     trace        any module and an input shape -> rows of shape, parameters, cost, receptive field
     plots        matplotlib figures: images, kernels, feature maps
+    effective    what one unit of a net really looks at, by gradient
     history      what a training run leaves behind
     progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
     train        train_epoch, evaluate, fit

@@ -21,7 +21,7 @@ RANKS = {
     1: ["fields"],
     2: ["shapes"],
     3: ["draw", "models", "data"],
-    4: ["trace", "plots"],
+    4: ["trace", "plots", "effective"],
     5: ["history", "explore"],
     6: ["progress"],
     7: ["train"],

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 
 from cnnlab.draw import svg
-from cnnlab.draw.grid import Block, cell, ellipses, frame, group, labels
+from cnnlab.draw.grid import Block, cell, ellipses, frame, group, labels, legend
 from cnnlab.draw.layer import Conv, Pair, by, minus, window_sum
 
 __all__ = ["Conv", "conv_picture", "window_sum"]
@@ -22,24 +22,30 @@ LARGEST_CELL = 38
 MESSAGE = 250  # px for the sentence that stands where an output would
 
 
-def conv_picture(conv: Conv, pin: Pair | None = None, caption: Sequence[str] = (), still: bool = False) -> str:
-    """The whole picture as SVG text. `pin` marks one output and its window.
+def conv_picture(
+    conv: Conv, pin: Pair | None = None, caption: Sequence[str] = (), still: bool = False, heat: bool = False
+) -> str:
+    """The whole picture as SVG text. `pin` marks one output and its window; `heat` shows how often a pixel is used.
 
-    A still picture is for reading without a view: cropped, on its own paper, with its own dark twin.
+    A still picture is for reading without a view: cropped, on its own paper, with its own dark twin. Where there is
+    neither an output nor an error, the picture asks for the size.
     """
-    blocks = _blocks(conv)
+    heat = heat and conv.out is not None
+    blocks = _blocks(conv, heat)
     height = _place(blocks, crop=still)
-    lit = _window_colours(conv, pin) if pin else {}
-    content = _input(conv, blocks[0], lit) + _kernel(conv, blocks[1]) + _sign("∗", blocks[0], blocks[1])
+    fills = _counts(conv, blocks[0]) if heat else _greys(conv, blocks[0])
+    lit = _window_colours(conv, pin) if pin and not heat else {}
+    content = _input(conv, blocks[0], fills, lit) + _kernel(conv, blocks[1]) + _sign("∗", blocks[0], blocks[1])
     if conv.out is None:
-        content += _misfit(conv, blocks)
+        content += _misfit(conv, blocks) if conv.error else _question(conv, blocks)
     else:
+        content += legend(blocks[0], "count", conv.most_uses, "output") if heat else ""
         content += _output(conv, blocks[2]) + _sign("=", blocks[1], blocks[2])
         content += _marks(conv, blocks, pin) if pin else ""
     if still:
         content, height = _on_paper(content, height, caption)
     css = f"@media (prefers-color-scheme: dark){{{svg.dark_css('.cnnlab-still')}}}" if still else ""
-    kind = "cnnlab-conv cnnlab-still" if still else "cnnlab-conv"
+    kind = "cnnlab-conv" + " cnnlab-still" * still + " heat" * heat
     return svg.document(content, WIDTH, height, *_words(conv), css, class_=kind, **_data(conv))
 
 
@@ -52,9 +58,11 @@ def _data(conv: Conv) -> dict[str, object]:
 
 
 def _words(conv: Conv) -> tuple[str, str]:
-    result = f"{by(conv.out_shape)} output" if conv.out else "no output"
+    result = f"{by(conv.out_shape)} output" if conv.out else "no output" if conv.error else "output size to be guessed"
     title = f"Convolution: {by(conv.size)} input, {by(conv.kernel_size)} kernel, {result}"
     settings = ", ".join(f"{name} {by(getattr(conv, name))}" for name in ("stride", "padding", "dilation"))
+    if not conv.out and not conv.error:
+        return title, f"{settings}."
     return title, f"{settings}. {conv.error or _never_read(conv) or 'every pixel is read'}."
 
 
@@ -67,15 +75,16 @@ def _never_read(conv: Conv) -> str:
 # ---- where things stand ----------------------------------------------------------------------------------------------
 
 
-def _blocks(conv: Conv) -> list[Block]:
+def _blocks(conv: Conv, heat: bool) -> list[Block]:
     padded = tuple(s + 2 * p for s, p in zip(conv.size, conv.padding, strict=True))
+    written = conv.uses if heat else conv.at
     source = Block(
         "input",
         *conv.shown_input,
         title=f"{by(conv.size)} input",
-        subtitle=f"padded to {by(padded)}" if padded != conv.size else "",
-        note=_never_read(conv) if conv.out else f"dashed: the {by(conv.span)} px the kernel spans",
-        strings={at: str(conv.at(*at)) for at in product(*conv.shown_input)},
+        subtitle="how many outputs use each pixel" if heat else f"padded to {by(padded)}" * (padded != conv.size),
+        note="" if heat else _never_read(conv) if conv.out else f"dashed: the {by(conv.span)} px the kernel spans",
+        strings={at: str(written(*at)) for at in product(*conv.shown_input)},
         room=(0, 0) if conv.out else conv.span,
     )
     kernel = Block(
@@ -130,14 +139,27 @@ def _part(block: Block, content: str) -> str:
     return svg.tag("g", content + ellipses(block), data_part=block.part) + labels(block)
 
 
-def _input(conv: Conv, block: Block, lit: Mapping[Pair, str]) -> str:
+def _greys(conv: Conv, block: Block) -> dict[Pair, str]:
     top = max(1, max(map(max, conv.image)))
-    pixels, padding = [], []
+    return {
+        at: svg.shade("grey", round(svg.LEVELS * max(0, conv.at(*at)) / top))
+        if conv.inside(*at)
+        else svg.colour("faint")
+        for at in product(block.rows, block.columns)
+    }
+
+
+def _counts(conv: Conv, block: Block) -> dict[Pair, str]:
+    places = product(block.rows, block.columns)
+    return {at: svg.shade("count", round(svg.LEVELS * conv.uses(*at) / conv.most_uses)) for at in places}
+
+
+def _input(conv: Conv, block: Block, fills: Mapping[Pair, str], lit: Mapping[Pair, str]) -> str:
+    pixels, padding, pale = [], [], svg.colour("faint")
     for at in product(block.rows, block.columns):
-        value, inside = conv.at(*at), conv.inside(*at)
-        plain = svg.shade("grey", round(svg.LEVELS * max(0, value) / top)) if inside else svg.colour("faint")
-        ink = svg.TAP_INK if at in lit else svg.colour("ink" if inside else "muted")
-        (pixels if inside else padding).append(cell(block, at, value, lit.get(at, plain), ink))
+        inside, fill = conv.inside(*at), fills[at]
+        ink = svg.TAP_INK if at in lit else svg.colour("muted" if fill == pale else "ink")
+        (pixels if inside else padding).append(cell(block, at, conv.at(*at), lit.get(at, fill), ink))
     dashes = {"class_": "padding", "stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
     return _part(block, group(block, padding, **dashes) + group(block, pixels) + _unread_marks(conv, block))
 
@@ -201,17 +223,36 @@ def _marks(conv: Conv, blocks: list[Block], pin: Pair) -> str:
 
 def _misfit(conv: Conv, blocks: list[Block]) -> str:
     """The outline of a kernel that does not fit, and the reason where the output would stand."""
-    source, kernel = blocks
+    says = f"{conv.error[:1].upper()}{conv.error[1:]}."
+    return _outline(conv, blocks[0], "error", "misfit") + _message(blocks, "No output", says, "error", "error-back")
+
+
+def _question(conv: Conv, blocks: list[Block]) -> str:
+    """The outline of the kernel's first place, and a question where the output would stand."""
+    rest = [(name, getattr(conv, name), usual) for name, usual in (("stride", 1), ("padding", 0), ("dilation", 1))]
+    given = [
+        f"{name} {by(pair) if pair[0] != pair[1] else pair[0]}" for name, pair, usual in rest if pair != (usual,) * 2
+    ]
+    says = f"{', '.join(given) or 'stride 1, no padding'}. How large is the output?"
+    asked = _message(blocks, "Your guess first", f"{says[:1].upper()}{says[1:]}", "output", "faint")
+    return _outline(conv, blocks[0], "kernel", "asked") + asked
+
+
+def _outline(conv: Conv, source: Block, part: str, name: str) -> str:
     size = {"width": conv.span[1] * source.cell, "height": conv.span[0] * source.cell}
-    style = {"fill": "none", "stroke": svg.colour("error"), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
-    outline = svg.tag("rect", x=source.left, y=source.y, **size, rx=2, class_="misfit", **style)
-    x, lines = kernel.x + kernel.width + GAP, svg.wrap(f"{conv.error[:1].upper()}{conv.error[1:]}.", MESSAGE - 28, 13)
+    style = {"fill": "none", "stroke": svg.colour(part), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
+    return svg.tag("rect", x=source.left, y=source.y, **size, rx=2, class_=name, **style)
+
+
+def _message(blocks: list[Block], head: str, says: str, part: str, back: str) -> str:
+    source, kernel = blocks
+    x, lines = kernel.x + kernel.width + GAP, svg.wrap(says, MESSAGE - 28, 13)
     height = len(lines) * 19.5 + 50
     y = source.y + source.height / 2 - height / 2
-    back = {"fill": svg.colour("error-back"), "stroke": svg.colour("error"), "rx": 6}
-    box = svg.tag("rect", x=x, y=y, width=MESSAGE, height=height, **back)
-    head = svg.text("No output", x + 14, y + 26, 15, "error", font_weight=600)
-    return outline + box + head + svg.paragraph(lines, x + 14, y + 50, 13)
+    style = {"fill": svg.colour(back), "stroke": svg.colour(part), "rx": 6}
+    box = svg.tag("rect", x=x, y=y, width=MESSAGE, height=height, **style)
+    title = svg.text(head, x + 14, y + 26, 15, part, font_weight=600)
+    return box + title + svg.paragraph(lines, x + 14, y + 50, 13)
 
 
 def _on_paper(content: str, height: float, caption: Sequence[str]) -> tuple[str, float]:

@@ -124,6 +124,21 @@ def ellipses(block: Block) -> str:
     return "".join(dots)
 
 
+def legend(block: Block, ramp: str, most: int, unit: str) -> str:
+    """A strip under a grid that says which colour stands for how many."""
+    steps = min(most, svg.LEVELS) + 1
+    width, words = 10, f"{most:,} {unit}{'' if most == 1 else 's'}"
+    x = block.centre - (steps * width + svg.text_width(words, SMALL) - svg.text_width("0", SMALL)) / 2
+    y = block.y + block.height + 21
+    fills = [svg.shade(ramp, round(svg.LEVELS * i / max(1, steps - 1))) for i in range(steps)]
+    strip = "".join(
+        svg.tag("rect", x=x + i * width, y=y - 10, width=width, height=12, fill=fill) for i, fill in enumerate(fills)
+    )
+    ends = svg.text("0", x - 6 - svg.text_width("0", SMALL), y, SMALL, "muted")
+    ends += svg.text(words, x + steps * width + 6, y, SMALL, "muted")
+    return svg.tag("g", strip, stroke=svg.colour("line"), stroke_width=0.5, class_="legend") + ends
+
+
 def frame(block: Block, first: Pair, last: Pair, part: str, **attributes: object) -> str:
     """A frame around the cells from first to last."""
     (x, y), (right, bottom) = block.corner(*first), block.corner(*last)

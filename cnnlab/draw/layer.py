@@ -5,6 +5,7 @@ An axis longer than LONGEST cells shows its two ends.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -88,6 +89,20 @@ class Conv:
     def read(self) -> tuple[frozenset[int], frozenset[int]]:
         """For each axis, the positions that any output reads."""
         return tuple(frozenset(p for window in windows for p in window) for windows in self.windows)
+
+    @cached_property
+    def readers(self) -> tuple[Counter[int], Counter[int]]:
+        """For each axis, how many outputs read a position."""
+        return tuple(Counter(p for window in windows for p in window) for windows in self.windows)
+
+    def uses(self, row: int, column: int) -> int:
+        """How many outputs use a pixel of the padded input."""
+        return self.readers[0][row] * self.readers[1][column]
+
+    @cached_property
+    def most_uses(self) -> int:
+        """The uses of the pixel that is used most."""
+        return max(self.readers[0].values(), default=0) * max(self.readers[1].values(), default=0)
 
     @cached_property
     def gap_pixels(self) -> int:

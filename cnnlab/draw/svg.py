@@ -34,6 +34,7 @@ RAMPS = {
     "grey": (("#fbfbfc", "#9b9fa5"), ("#17191c", "#63686f")),
     "plus": (("#fafbfa", "#63bd98"), ("#17191c", "#14694b")),
     "minus": (("#fafbfa", "#c39ad3"), ("#17191c", "#754289")),
+    "count": (("#fffdf8", "#f0a33f"), ("#16181b", "#87500c")),
 }
 # Corners of the tap colours. Rows run from warm to cool, columns from light to deep: both survive colour blindness.
 TAP_CORNERS = (("#fff0a8", "#f5a25d"), ("#c4ecf7", "#8f9df0"))

@@ -1,13 +1,23 @@
 """The widgets: sliders, one picture, and what it says in numbers. Each explorer is loaded when it is first asked for.
 
-ConvExplorer    one convolution: its window, its sum, its shape and its cost
+ConvExplorer            one convolution: its window, its sum, its shape and its cost
+ChannelExplorer         several channels: what each input adds to an output, who feeds whom, what groups save
+PoolExplorer            one pooling layer: who wins, where a gradient goes, what a shift changes
+ReceptiveFieldExplorer  a stack of layers: what a unit of any map sees of the image
+CompareExplorer         two stacks side by side: what each sees and what each costs
 """
 
 from importlib import import_module
 
-_HOMES = {"ConvExplorer": "conv"}
+_HOMES = {
+    "ConvExplorer": "conv",
+    "ChannelExplorer": "channel",
+    "PoolExplorer": "pool",
+    "ReceptiveFieldExplorer": "field",
+    "CompareExplorer": "compare",
+}
 
-__all__ = ["ConvExplorer"]
+__all__ = ["ChannelExplorer", "CompareExplorer", "ConvExplorer", "PoolExplorer", "ReceptiveFieldExplorer"]
 
 
 def __getattr__(name: str) -> object:

@@ -45,6 +45,38 @@ class Sides(traitlets.TraitType):
         return operator.index(value)
 
 
+class Whole(traitlets.TraitType):
+    """A whole number, at least `least`."""
+
+    def __init__(self, default: int, least: int = 1) -> None:
+        super().__init__(default)
+        self.least = least
+
+    def validate(self, owner: traitlets.HasTraits, value: object) -> int:
+        if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(value) < self.least:
+            raise traitlets.TraitError(
+                f"{self.name}={value!r} will not do; give a whole number of at least {self.least}"
+            )
+        return operator.index(value)
+
+
+class Numbers(traitlets.TraitType):
+    """A grid of whole numbers, rows of equal length, kept as tuples; empty until one is given."""
+
+    default_value = ()
+
+    def validate(self, owner: traitlets.HasTraits, value: object) -> tuple[tuple[int, ...], ...]:
+        try:
+            grid = tuple(tuple(operator.index(number) for number in row) for row in value)
+        except TypeError:
+            grid = None
+        if grid is None or len({len(row) for row in grid}) > 1 or () in grid:
+            raise traitlets.TraitError(
+                f"{self.name}={value!r} is no grid of whole numbers; give rows of equal length, as in [[0, 1], [1, 0]]"
+            )
+        return grid
+
+
 class Choice(traitlets.TraitType):
     """One name out of a few."""
 
@@ -73,7 +105,7 @@ class SideSliders(widgets.VBox):
 
     def __init__(self, name: str, value: Setting, least: int, most: int, part: str, linked: bool = True) -> None:
         style = {"description_width": LABEL_WIDTH, "handle_color": svg.colour(part)}
-        self.name, self.linked, self._showing = name, linked, False
+        self.name, self.most, self.linked, self._showing = name, most, linked, False
         self.sliders = [
             widgets.IntSlider(min=least, max=max(most, side), value=side, style=style, layout={"width": "auto"})
             for side in pair(value)
@@ -100,16 +132,19 @@ class SideSliders(widgets.VBox):
 
     def _show(self, change: object = None) -> None:
         # Both sliders follow before either speaks, or the first would report half a change.
+        if pair(self.value) == tuple(slider.value for slider in self.sliders):
+            return  # its own move, which must not change the scale under the hand
         self._showing = True
         for slider, side in zip(self.sliders, pair(self.value), strict=True):
             slider.max = max(slider.max, side)
             slider.value = side
+            slider.max = max(self.most, side)
         self._showing = False
 
 
 def script(name: str) -> str:
     """The browser's side of one explorer: its own file, then the part that all share."""
-    return "\n".join((HERE / each).read_text(encoding="utf-8") for each in (name, "view.js"))
+    return "\n".join((HERE / each).read_text(encoding="utf-8") for each in (name, "edit.js", "view.js"))
 
 
 class View(anywidget.AnyWidget):
@@ -155,13 +190,17 @@ class Explorer(widgets.VBox):
             for name, value in settings.items():
                 setattr(self, name, value)
         self.view, self.remedies = self.view_class(), Remedies(self._apply)
-        self.children = [self._controls(), self.view, self.remedies]
+        self.children = [self._controls(), self.view, *self._below(), self.remedies]
         self.add_class("cnnlab-explorer")
         self.observe(self._redraw, self._names)
         self._redraw()
 
     def _controls(self) -> widgets.Widget:
         raise NotImplementedError
+
+    def _below(self) -> list[widgets.Widget]:
+        """What stands under the picture."""
+        return []
 
     def _picture(self) -> dict[str, object]:
         raise NotImplementedError
@@ -179,5 +218,8 @@ class Explorer(widgets.VBox):
         state = tuple(getattr(self, name) for name in self._names)
         if state != self._drawn:
             self._drawn = state
-            self.view.picture = self._picture()
-            self.remedies.offer(self._offers())
+            self._draw()
+
+    def _draw(self) -> None:
+        self.view.picture = self._picture()
+        self.remedies.offer(self._offers())

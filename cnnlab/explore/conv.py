@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -11,30 +13,18 @@ from cnnlab.draw.conv import Conv, conv_picture, window_sum
 from cnnlab.draw.layer import LONGEST
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import presets
-from cnnlab.explore.base import LABEL_WIDTH, Choice, Explorer, Setting, Sides, SideSliders, View, pair, script
+from cnnlab.explore.ask import Answer, Ask, compare
+from cnnlab.explore.base import Choice, Explorer, Numbers, Setting, Sides, View, Whole, pair, script
+from cnnlab.explore.compute import correlate, torch_output
+from cnnlab.explore.facts import FORMULAS, conv_facts
+from cnnlab.explore.guess import Question, Verdict, parse_guess, verdict
+from cnnlab.explore.panel import SLIDERS, Panel
 
 AXES = ("height", "width")
-# name, and where its slider ends unless a larger value is given
-SLIDERS = {"size": 32, "kernel_size": 11, "stride": 8, "padding": 8, "dilation": 6}
-PARTS = {"size": "input", "padding": "input", "kernel_size": "kernel", "dilation": "kernel", "stride": "output"}
 REMEDIES = {"padding": "padding", "dilation": "dilation", "kernel": "kernel_size", "size": "size"}
-
-
-def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: Setting, dilation: Setting) -> list:
-    """What nn.Conv2d computes for one channel, as a sum over taps.
-    (H, W), (k_h, k_w) -> (o_h, o_w)
-    >>> correlate(np.array([[1, 2, 4]]), np.array([[-1, 1]]), 1, 0, 1)
-    [[1, 2]]
-    """
-    padded = np.pad(image, [(side, side) for side in pair(padding)])
-    steps, gaps = pair(stride), pair(dilation)
-    spans = [shapes.effective_kernel(k, d) for k, d in zip(weights.shape, gaps, strict=True)]
-    room = [full - span + 1 for full, span in zip(padded.shape, spans, strict=True)]
-    total = 0
-    for (i, j), weight in np.ndenumerate(weights):
-        top, left = i * gaps[0], j * gaps[1]
-        total = total + weight * padded[top : top + room[0] : steps[0], left : left + room[1] : steps[1]]
-    return total.tolist()
+OWN = "own"
+CHANNELS = ("in_channels", "out_channels", "groups")
+USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
 
 
 class ConvView(View):
@@ -44,9 +34,9 @@ class ConvView(View):
 
 
 class ConvExplorer(Explorer):
-    """A convolution of one channel. Every setting is an int, or a pair (height, width), and can be assigned to.
+    """A convolution. Sizes are an int, or a pair (height, width), and every setting can be assigned to.
 
-    `out_shape` is (height, width), or None where `error` says why no such layer exists.
+    `out_shape` is (height, width), or None where `error` says why no such layer exists. The first channel is drawn.
     """
 
     view_class = ConvView
@@ -56,9 +46,19 @@ class ConvExplorer(Explorer):
     stride = Sides(1)
     padding = Sides(0, least=0)
     dilation = Sides(1)
+    in_channels = Whole(1)
+    out_channels = Whole(1)
+    groups = Whole(1)
     bias = traitlets.Int(0)
-    image = Choice(presets.IMAGES)
-    weights = Choice(presets.KERNELS)
+    image = Choice([*presets.IMAGES, OWN])
+    weights = Choice([*presets.KERNELS, OWN])
+    own_image = Numbers()
+    own_weights = Numbers()
+    heat = traitlets.Bool(False)
+    guess = traitlets.Bool(False)
+
+    verdict: Verdict | None = None
+    answer: Answer | None = None
 
     def __init__(
         self,
@@ -68,20 +68,36 @@ class ConvExplorer(Explorer):
         padding: Setting = 0,
         dilation: Setting = 1,
         *,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        groups: int = 1,
         bias: int = 0,
         image: str | None = None,
         weights: str = "edge",
+        own_image: object = (),
+        own_weights: object = (),
+        heat: bool = False,
+        guess: bool = False,
     ) -> None:
+        self._guessed = None
         super().__init__(
             size=size,
             kernel_size=kernel_size,
             stride=stride,
             padding=padding,
             dilation=dilation,
+            in_channels=in_channels,
+            out_channels=out_channels,
+            groups=groups,
             bias=bias,
             image=_suitable(size) if image is None else image,
             weights=weights,
+            own_image=own_image,
+            own_weights=own_weights,
+            heat=heat,
+            guess=guess,
         )
+        self.view.on_msg(self._edited)
 
     @property
     def kernel(self) -> Setting:
@@ -94,15 +110,19 @@ class ConvExplorer(Explorer):
 
     # ---- results ----
 
+    @property
+    def hidden(self) -> bool:
+        """Whether the output waits behind a question."""
+        return self.guess and self._guessed != self._geometry()
+
     def code(self) -> str:
         """The line that makes this layer in PyTorch."""
-        rest = {"stride": 1, "padding": 0, "dilation": 1}
-        given = [f", {name}={getattr(self, name)}" for name, usual in rest.items() if getattr(self, name) != usual]
-        return f"nn.Conv2d(1, 1, kernel_size={self.kernel_size}{''.join(given)})"
+        given = [f", {name}={getattr(self, name)}" for name, usual in USUAL.items() if getattr(self, name) != usual]
+        return f"nn.Conv2d({self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}{''.join(given)})"
 
     def static(self, pin: tuple[int, int] | None = None) -> Picture:
         """The same picture without a browser's help, for GitHub and for print; `pin` is the output to write out."""
-        conv = self.conv
+        conv = self._shown()
         if pin is not None and (
             conv.out is None or not all(0 <= p < o for p, o in zip(pin, self.out_shape, strict=True))
         ):
@@ -112,54 +132,83 @@ class ConvExplorer(Explorer):
         pin = pin or conv.default_pin
         lines = [f"output ({pin[0]}, {pin[1]}) = {window_sum(conv, pin)}"] if pin else []
         lines += [f"{name}: {text}" for name, text in self.facts()] + [self.code()]
-        return Picture(conv_picture(conv, pin, lines, still=True), repr(self))
+        return Picture(conv_picture(conv, pin, lines, still=True, heat=self.heat), repr(self))
 
     def facts(self) -> list[tuple[str, str]]:
-        """Shape and cost, with the numbers that make them."""
-        if self.error:
-            return []
-        (k_h, k_w), (o_h, o_w) = self.conv.kernel_size, self.out_shape
-        cost = shapes.conv_cost(1, 1, (k_h, k_w), (o_h, o_w))
-        taps, outs = f"{k_h}·{k_w}", f"{o_h}·{o_w}"
-        return [
-            *self._arithmetic(),
-            ("parameters", f"{taps} + 1 bias = {cost.params:,}"),
-            ("multiply-accumulates (MACs)", f"{taps} · {outs} = {cost.macs:,}"),
-        ]
-
-    def _arithmetic(self) -> list[tuple[str, str]]:
-        lines = [shapes.explain(*self.conv.axis(axis)) for axis in (0, 1)]
-        if self.conv.axis(0) == self.conv.axis(1):
-            return [("output height and width", lines[0].replace(" column", " row and column"))]
-        return [("output height", lines[0].replace("column", "row")), ("output width", lines[1])]
+        """Shape and cost, with the numbers that make them; none while there is no output to see."""
+        return [] if self.error or self.hidden else conv_facts(self.conv, self._channels())
 
     def __repr__(self) -> str:
         names = {"k": self.kernel_size, "s": self.stride, "p": self.padding, "d": self.dilation}
         shown = [f"{name}={_short(value)}" for name, value in names.items() if name != "d" or value != 1]
         result = _short(self.out_shape, always=True) if self.out_shape else "no output"
-        return f"ConvExplorer({_short(self.size, always=True)}, {', '.join(shown)} → {result})"
+        return f"ConvExplorer({_short(self.size, always=True)}, {', '.join(shown)} → {'?' if self.hidden else result})"
+
+    # ---- what one can do ----
+
+    def start_from(self, name: str) -> None:
+        """Take over one of the settings in `presets.SETTINGS`."""
+        if name not in presets.SETTINGS:
+            raise ValueError(f"there is no setting {name!r}; choose one of {', '.join(presets.SETTINGS)}")
+        change = presets.SETTINGS[name]
+        self._apply({**change, "image": _suitable(change["size"])})
+
+    def check(self, text: str) -> Verdict:
+        """Judge a typed guess of the output size; a right one shows the output."""
+        self.verdict = verdict(parse_guess(text), self._geometry())
+        if self.verdict.right and self.hidden:
+            self._guessed = self._geometry()
+            self._draw()
+        return self.verdict
+
+    def ask_torch(self) -> Answer:
+        """Run the real nn.Conv2d with these weights on this input and compare; the answer stays in `answer`."""
+        ours = None if self.error else np.array(self.conv.out) / self.conv.divisor
+        self.answer = compare(ours, torch_output(self.conv, self._channels()))
+        return self.answer
+
+    def _edited(self, view: View, message: dict, buffers: object) -> None:
+        # The browser sends {"part": "input" or "kernel", "cells": [[row, column, value], …]}, one message a stroke.
+        kind, grid = {
+            "input": ("image", self.conv.image),
+            "kernel": ("weights", self.conv.weights),
+        }[message["part"]]
+        rows = [list(row) for row in grid]
+        for row, column, value in message["cells"]:
+            rows[row][column] = int(value)
+        self._apply({f"own_{kind}": rows, kind: OWN})
 
     # ---- from settings to the picture ----
 
-    def _sides(self, axis: int) -> tuple[int, ...]:
-        return tuple(pair(getattr(self, name))[axis] for name in SLIDERS)
+    def _channels(self) -> tuple[int, int, int]:
+        return self.in_channels, self.out_channels, self.groups
+
+    def _geometry(self) -> tuple[tuple[int, ...], ...]:
+        return tuple(tuple(pair(getattr(self, name))[axis] for name in SLIDERS) for axis in (0, 1))
 
     def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
-        outs, errors = [], {}
-        for axis in (0, 1):
+        outs, errors, axes = [], {}, self._geometry()
+        for name, axis in zip(AXES, axes, strict=True):
             try:
-                outs.append(shapes.out_size(*self._sides(axis)))
+                outs.append(shapes.out_size(*axis))
             except shapes.ShapeError as error:
-                errors[AXES[axis]] = str(error)
-        if not errors:
-            return tuple(outs), None
-        if self._sides(0) == self._sides(1):
-            return None, errors["height"]
-        return None, "; ".join(f"{axis}: {error}" for axis, error in errors.items())
+                errors[name] = str(error)
+        if errors:
+            same = axes[0] == axes[1]
+            return None, errors["height"] if same else "; ".join(f"{name}: {error}" for name, error in errors.items())
+        try:
+            shapes.conv_cost(self.in_channels, self.out_channels, 1, 1, self.groups)
+        except shapes.ShapeError as error:
+            return None, str(error)
+        return tuple(outs), None
 
     def _conv(self) -> Conv:
-        image = presets.IMAGES[self.image](pair(self.size))
-        weights, divisor = presets.KERNELS[self.weights](pair(self.kernel_size))
+        size, kernel_size = pair(self.size), pair(self.kernel_size)
+        own = self.weights == OWN
+        image = presets.fit(self.own_image, size) if self.image == OWN else presets.IMAGES[self.image](size)
+        weights, divisor = (
+            (presets.fit(self.own_weights, kernel_size), 1) if own else presets.KERNELS[self.weights](kernel_size)
+        )
         settings = (self.stride, self.padding, self.dilation)
         out = None
         if self.error is None:
@@ -168,25 +217,45 @@ class ConvExplorer(Explorer):
             image.tolist(), weights.tolist(), out, *map(pair, settings), divisor, self.bias, self.error, self.weights
         )
 
+    def _shown(self) -> Conv:
+        return replace(self.conv, out=None, error=None) if self.hidden else self.conv
+
     def _picture(self) -> dict[str, object]:
         self.out_shape, self.error = self._solve()
-        self.conv = self._conv()
+        self.conv, self.answer = self._conv(), None
+        self._tidy()
         return {
-            "svg": conv_picture(self.conv),
+            "svg": conv_picture(self._shown(), heat=self.heat),
             "facts": self.facts(),
+            "formulas": FORMULAS,
             "code": self.code(),
-            "error": self.error,
+            "error": None if self.hidden else self.error,
+            "asked": self.hidden,
+            "editable": True,
             "title": repr(self),
         }
 
+    def _tidy(self) -> None:
+        """Bring what stands around the picture in line with it."""
+        if not self.guess:
+            self._guessed = None  # the next time it is asked again
+        if self.hidden or not self.guess or not self.verdict:
+            self.verdict = None
+            self.question.ask(self.hidden)
+        self.asking.clear()
+        self.asking.layout.display = "none" if self.hidden else None
+        now = {name: getattr(self, name) for name in (*SLIDERS, *CHANNELS)}
+        self.panel.settled(next((name for name, given in presets.SETTINGS.items() if given == now), None))
+
     def _offers(self) -> list[tuple[dict[str, Setting], str]]:
-        if not self.error:
+        if not self.error or self.hidden:
             return []
         changes = [
-            {name: value for fix in shapes.remedies(*self._sides(axis)) for name, value in fix.items()}
-            for axis in (0, 1)
+            {name: value for fix in shapes.remedies(*axis) for name, value in fix.items()} for axis in self._geometry()
         ]
         broken = [change for change in changes if change]
+        if not broken:
+            return [({"groups": 1}, "groups = 1")]
         offers = []
         for short, name in REMEDIES.items():
             if all(short in change for change in broken):
@@ -198,46 +267,14 @@ class ConvExplorer(Explorer):
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        apart = any(isinstance(getattr(self, name), tuple) for name in SLIDERS)
-        self.sliders = {
-            name: SideSliders(name, getattr(self, name), self.traits()[name].least, most, PARTS[name], not apart)
-            for name, most in SLIDERS.items()
-        }
-        for name, slider in self.sliders.items():
-            traitlets.link((self, name), (slider, "value"))
-        self.apart = widgets.Checkbox(
-            apart,
-            description="height ≠ width",
-            tooltip="set height and width apart",
-            style={"description_width": LABEL_WIDTH},
-        )
-        self.apart.observe(self._link, "value")
-        self.observe(self._part, list(SLIDERS))
-        image, weights = self._dropdown("image"), self._dropdown("weights")
-        columns = [("size", "padding", image), ("kernel_size", "dilation", weights), ("stride", self.apart)]
-        boxes = [
-            widgets.VBox([self.sliders.get(item, item) if isinstance(item, str) else item for item in column])
-            for column in columns
-        ]
-        layout = {"grid_template_columns": "repeat(3, minmax(0, 1fr))", "max_width": "900px", "grid_gap": "0 24px"}
-        return widgets.GridBox(boxes, layout=layout)
+        self.panel = Panel(self, list(presets.SETTINGS), self.start_from)
+        self.sliders, self.apart = self.panel.sliders, self.panel.apart
+        self.question = Question(self.check)
+        return widgets.VBox([self.panel, self.question])
 
-    def _dropdown(self, name: str) -> widgets.Dropdown:
-        style = {"description_width": LABEL_WIDTH}
-        dropdown = widgets.Dropdown(
-            options=self.traits()[name].names, description=name, style=style, layout={"width": "auto"}
-        )
-        traitlets.link((self, name), (dropdown, "value"))
-        return dropdown
-
-    def _part(self, change: dict[str, object]) -> None:
-        # A pair given from Python shows as a pair.
-        if isinstance(change["new"], tuple):
-            self.apart.value = True
-
-    def _link(self, change: object) -> None:
-        for slider in self.sliders.values():
-            slider.link(not self.apart.value)
+    def _below(self) -> list[widgets.Widget]:
+        self.asking = Ask(self.ask_torch, "nn.Conv2d")
+        return [self.asking]
 
 
 def _suitable(size: object) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 
+from cnnlab.standin import draw_standin
+
 BRIGHTEST = 9  # one digit a pixel stays readable on a small cell
+GARMENT_CLASS, GARMENT_SEED = 0, 1  # a checked T-shirt with wide sleeves
 
 
 def _places(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -37,6 +41,38 @@ def dot(size: tuple[int, int]) -> np.ndarray:
     image = np.zeros(size, int)
     image[size[0] // 2, size[1] // 2] = BRIGHTEST
     return image
+
+
+@cache
+def _garment() -> np.ndarray:
+    # The first of its class that the stand-in for Fashion-MNIST draws with that seed.
+    images, labels = draw_standin(40, seed=GARMENT_SEED)
+    return images[labels == GARMENT_CLASS][0] / 255
+
+
+def garment(size: tuple[int, int]) -> np.ndarray:
+    """A garment as in Fashion-MNIST, brought to size by area.  (H, W) of 0 … 9"""
+    picture = _garment()
+    shares = [_shares(new, old) for new, old in zip(size, picture.shape, strict=True)]
+    return (shares[0] @ picture @ shares[1].T * BRIGHTEST).round().astype(int)
+
+
+def _shares(new: int, old: int) -> np.ndarray:
+    # Which part of each old pixel a new one covers; rows sum to one.
+    edges = np.arange(new + 1)[:, None] * old / new
+    inside = np.clip(edges - np.arange(old), 0, 1)
+    return np.diff(inside, axis=0) * new / old
+
+
+def fit(grid: Sequence[Sequence[int]], size: tuple[int, int]) -> np.ndarray:
+    """A grid at another size: cut off, or filled with zeros, at the bottom and the right.
+    >>> fit([[1, 2], [3, 4]], (1, 3)).tolist()
+    [[1, 2, 0]]
+    """
+    whole = np.zeros(size, int)
+    part = np.array(grid, int).reshape(len(grid), -1)[: size[0], : size[1]]
+    whole[: part.shape[0], : part.shape[1]] = part
+    return whole
 
 
 def ramp(size: tuple[int, int]) -> np.ndarray:
@@ -80,7 +116,13 @@ def sharpen_kernel(size: tuple[int, int]) -> tuple[np.ndarray, int]:
     return weights, 1
 
 
-IMAGES: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {"shirt": shirt, "edge": edge, "ramp": ramp, "dot": dot}
+IMAGES: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
+    "shirt": shirt,
+    "edge": edge,
+    "ramp": ramp,
+    "dot": dot,
+    "garment": garment,
+}
 # Weights as whole numbers, and what to divide them by.
 KERNELS: dict[str, Callable[[tuple[int, int]], tuple[np.ndarray, int]]] = {
     "edge": edge_kernel,
@@ -88,3 +130,22 @@ KERNELS: dict[str, Callable[[tuple[int, int]], tuple[np.ndarray, int]]] = {
     "sharpen": sharpen_kernel,
     "identity": identity_kernel,
 }
+
+# Layers to start from. Channels are those of the named network; only the first of them is drawn.
+SETTINGS: dict[str, dict[str, int]] = {
+    "same 3×3": {"size": 12, "kernel_size": 3, "padding": 1},
+    "1×1": {"size": 12, "kernel_size": 1},
+    "dilated 3×3": {"size": 12, "kernel_size": 3, "padding": 2, "dilation": 2},
+    "depthwise 3×3": {"size": 12, "kernel_size": 3, "padding": 1, "in_channels": 32, "out_channels": 32, "groups": 32},
+    "AlexNet, first layer": {
+        "size": 224,
+        "kernel_size": 11,
+        "stride": 4,
+        "padding": 2,
+        "in_channels": 3,
+        "out_channels": 64,
+    },
+    "ResNet, stem": {"size": 224, "kernel_size": 7, "stride": 2, "padding": 3, "in_channels": 3, "out_channels": 64},
+}
+_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "in_channels": 1, "out_channels": 1, "groups": 1}
+SETTINGS = {name: {**_PLAIN, **given} for name, given in SETTINGS.items()}

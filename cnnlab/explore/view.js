@@ -1,37 +1,40 @@
 // Shows a picture, links its cells and plays through its outputs, all in the browser: Python is never asked.
-// The lines before these give it Picture, story and PARTS.
+// The lines before these give it Picture, story and PARTS, and edit.js the Editor.
 
 const ICONS = {
   back: "M3 2h2v12H3zM14 2v12L6 8z", play: "M4 2l10 6-10 6z", pause: "M3 2h4v12H3zM9 2h4v12H9z",
-  forward: "M11 2h2v12h-2zM2 2v12l8-6z",
+  forward: "M11 2h2v12h-2zM2 2v12l8-6z", edit: "M2 14l1-4 8-8 3 3-8 8z",
 };
 const icon = (name) => `<svg viewBox="0 0 16 16" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
 const button = (name, label) => `<button type="button" class="${name}" title="${label}" aria-label="${label}">${icon(name)}</button>`;
+const KEYS = "Arrow keys move the output cell, Space plays, Escape lets go.";
 const SPEEDS = [1, 2, 4, 8, 16];
 
 const PAGE = `
-  <div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"
-    aria-label="Convolution. Arrow keys move the output cell, Space plays, Escape lets go."></div>
+  <div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"></div>
   <div class="transport">
     ${button("back", "Previous output")}${button("play", "Play (Space)")}${button("forward", "Next output")}
     <input type="range" min="0" step="1" aria-label="Output cell">
     <span class="count"></span>
+    ${button("edit", "Paint on the input")}
     <select aria-label="Outputs per second">${SPEEDS.map((n) => `<option value="${n}"${n === 4 ? " selected" : ""}>${n} / s</option>`).join("")}</select>
   </div>
   <div class="sum"><h4></h4><div class="terms"></div></div>
   <div class="facts"></div>
+  <details class="formulas"><summary>formulas</summary><dl></dl></details>
   <div class="code"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 
 class Page {
-  constructor(el) {
+  constructor(el, send) {
     el.classList.add("cnnlab");
     el.innerHTML = PAGE;
-    for (const name of ["stage", "transport", "sum", "code", "facts", "status", "count", "play", "back", "forward", "copy", "terms"]) {
+    for (const name of ["stage", "transport", "sum", "code", "facts", "status", "count", "play", "back", "forward", "copy", "terms", "formulas"]) {
       this[name] = el.querySelector(`.${name}`);
     }
     this.scrub = el.querySelector(".transport input");
     this.speed = el.querySelector("select");
+    this.editor = new Editor(this, send);
     this.listen();
   }
 
@@ -49,23 +52,28 @@ class Page {
   }
 
   // A new state from the kernel: the pin stays where it can.
-  show({ svg, facts, code, error, title }) {
+  show({ svg, facts, code, error, title, asked = false, formulas = [], editable = false }) {
     const pin = this.pin;
     this.stage.innerHTML = svg;
     const drawn = this.stage.firstElementChild;
+    this.stage.setAttribute("aria-label", `${drawn.getAttribute("aria-label")}. ${KEYS}`);
     drawn.querySelector("title").remove(); // the browser would show it over every cell
     this.picture = new Picture(drawn);
     this.frames = {};
     this.hovered = null;
+    cancelAnimationFrame(this.settled);
     this.settled = 0;
     this.terms.style.minHeight = "";
-    this.error = error;
+    this.error = error || asked;
+    this.editor.allow(editable && !this.error);
+    this.formulas.lastElementChild.innerHTML = formulas.map(([name, text]) => `<dt>${name}</dt><dd>${text}</dd>`).join("");
     this.facts.innerHTML = facts.map(([name, text]) => `<div><small>${name}</small>${emphasised(text)}</div>`).join("");
     this.code.firstElementChild.textContent = code;
-    for (const part of [this.transport, this.sum, this.facts, this.code]) part.hidden = Boolean(error);
+    for (const part of [this.transport, this.sum, this.facts, this.code]) part.hidden = Boolean(this.error);
+    this.formulas.hidden = !formulas.length || Boolean(this.error);
     this.status.textContent = error ? `No output: ${error}` : title;
     this.scrub.max = this.picture.order.length - 1;
-    if (error) return this.stop();
+    if (this.error) return this.stop();
     this.pin = (pin && this.picture.find(pin.part, pin.r, pin.c)) || this.picture.start;
     this.paint();
   }
@@ -77,13 +85,13 @@ class Page {
   }
 
   hover(cell) {
-    if (this.error || cell === this.hovered) return;
+    if (this.error || cell === this.hovered || this.editor.busy) return;
     this.hovered = cell;
     this.paint();
   }
 
   click(cell) {
-    if (this.error || !cell) return;
+    if (this.error || !cell || this.editor.paints(cell)) return;
     this.stop();
     this.hovered = null; // the click has the last word until the pointer moves on
     this.hold(cell === this.pin ? this.picture.start : cell);
@@ -100,6 +108,7 @@ class Page {
   press(event) {
     const moves = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
     const keys = { " ": () => this.toggle(), Escape: () => this.hold(this.picture.start) };
+    if (!this.error && this.editor.begins(event.key)) return event.stopPropagation();
     const act = moves[event.key] ? () => this.move(...moves[event.key]) : keys[event.key];
     if (!act || this.error || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
@@ -179,13 +188,18 @@ class Page {
 
   tell(cell, { title, terms, total: sum, says }) {
     this.sum.firstElementChild.textContent = title;
-    this.terms.innerHTML = terms ? written(terms, sum) : `<span class="says">${says}</span>`;
-    // What follows must not jump when a short sentence takes the place of a long sum.
-    if (terms && !this.settled) this.terms.style.minHeight = `${this.settled = this.terms.offsetHeight}px`;
+    this.terms.innerHTML = terms ? written(terms, sum) : `<span class="says">${says}</span>${this.editor.entry(cell)}`;
+    if (terms && !this.settled) this.settle();
     const { order } = this.picture;
     const index = this.pin.part === "output" ? this.pin.index : this.picture.start.index;
     this.scrub.value = index;
     this.count.textContent = `output ${index + 1} of ${order.length}`;
+  }
+
+  // What follows must not jump when a short sentence takes the place of a long sum. Measured once all is laid out:
+  // asking earlier would have the browser lay everything out twice.
+  settle() {
+    this.settled = requestAnimationFrame(() => { this.terms.style.minHeight = `${this.terms.offsetHeight}px`; });
   }
 
   async copyCode() {
@@ -221,7 +235,7 @@ function written(terms, { open, close, result }) {
 
 export default {
   render({ model, el }) {
-    const page = new Page(el);
+    const page = new Page(el, (message) => model.send(message));
     const update = () => page.show(model.get("picture"));
     model.on("change:picture", update);
     update();
