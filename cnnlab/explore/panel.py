@@ -46,7 +46,11 @@ class Panel(widgets.VBox):
             (slider["kernel_size"], slider["dilation"], weights, self._count("out_channels")),
             (slider["stride"], self.apart, self.start, self._count("groups")),
         ]
-        layout = {"grid_template_columns": "repeat(auto-fit, minmax(240px, 1fr))", "max_width": "900px", "grid_gap": "0 24px"}
+        layout = {
+            "grid_template_columns": "repeat(auto-fit, minmax(240px, 1fr))",
+            "max_width": "900px",
+            "grid_gap": "0 24px",
+        }
         return widgets.GridBox([widgets.VBox(column) for column in columns], layout=layout)
 
     def _slider(self, name: str, most: int, linked: bool) -> SideSliders:
