@@ -34,7 +34,8 @@ def words(markdown: str) -> int:
 
 
 def test_there_are_notebooks():
-    assert {"00-start", "01-convolution", "05-lenet"} <= {path.stem for path in NOTEBOOKS}
+    chapters = {"00-start", "01-convolution", "02-padding-stride", "03-channels", "04-pooling", "05-lenet"}
+    assert chapters <= {path.stem for path in NOTEBOOKS}
 
 
 @each_notebook
@@ -146,6 +147,21 @@ def test_corr2d_of_the_notebook_is_the_packages(seed):
     h, w, more_h, more_w = torch.randint(1, 6, (4,), generator=random).tolist()
     X, K = torch.randn(h + more_h, w + more_w, generator=random), torch.randn(h, w, generator=random)
     assert torch.equal(built_in("01-convolution", "corr2d", torch=torch)(X, K), scratch.corr2d(X, K))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_channels_and_pooling_of_the_notebooks_are_the_packages(seed):
+    random = torch.Generator().manual_seed(seed)
+    X, K = torch.randn(3, 6, 7, generator=random), torch.randn(2, 3, 2, 3, generator=random)
+    multi_in = built_in("03-channels", "corr2d_multi_in", corr2d=scratch.corr2d)
+    assert torch.equal(multi_in(X, K[0]), scratch.corr2d_multi_in(X, K[0]))
+    multi_out = built_in("03-channels", "corr2d_multi_in_out", torch=torch, corr2d_multi_in=multi_in)
+    assert torch.equal(multi_out(X, K), scratch.corr2d_multi_in_out(X, K))
+    dot = K[:, :, :1, :1]
+    assert torch.equal(built_in("03-channels", "corr2d_1x1")(X, dot), scratch.corr2d_1x1(X, dot))
+    pool2d = built_in("04-pooling", "pool2d", torch=torch)
+    for mode in ("max", "avg"):
+        assert torch.equal(pool2d(X[0], (2, 3), mode), scratch.pool2d(X[0], (2, 3), mode))
 
 
 def test_conv2d_layer_of_the_notebook_is_the_packages():
