@@ -1,8 +1,9 @@
-# make lab        open the course in JupyterLab
-# make test       run everything: style, unit tests, every notebook
-# make notebooks  run every notebook top to bottom and save its outputs
-# make resolve    ask pip whether the pins also resolve for Python 3.12 and 3.13
-# make clean      remove the virtual environment and caches
+# make lab              open the course in JupyterLab
+# make test             run everything: style, unit tests, every notebook
+# make notebooks        run every notebook top to bottom and save its outputs
+# make resolve          ask pip whether the pins also resolve for Python 3.12 and 3.13
+# make bench-explorers  how fast a slider reaches the screen, in JupyterLab and headless Chromium
+# make clean            remove the virtual environment and caches
 #
 # Flags go through ARGS, as in `make lab ARGS="--no-browser --port 8890"`.
 
@@ -17,7 +18,7 @@ ifdef CNNLAB_DATA
 export CNNLAB_DATA := $(abspath $(CNNLAB_DATA))
 endif
 
-.PHONY: lab test lint unit nbval notebooks resolve clean
+.PHONY: lab test lint unit nbval notebooks bench-explorers resolve clean
 
 # Notebooks from elsewhere show their saved drawings only once they are trusted.
 lab: $(READY)
@@ -38,6 +39,9 @@ nbval: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python tests/notebooks.py $(ARGS)
+
+bench-explorers: $(READY)
+	$(BIN)/python tests/bench_explorers.py $(ARGS)
 
 resolve: $(READY)
 	@for version in 3.12 3.13; do \
