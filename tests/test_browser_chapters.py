@@ -1,4 +1,4 @@
-"""Every chapter opened in JupyterLab in a real browser and run from top to bottom. Pictures are left in artifacts/."""
+"""Chapters opened in JupyterLab in a real browser and run from top to bottom. Pictures are left in artifacts/."""
 
 import shutil
 
@@ -14,6 +14,8 @@ pytestmark = [
 ARTIFACTS = FOLDER.parent / "artifacts"
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
 CHAPTER_SECONDS = 280
+# 05 trains for over a minute and has no explorer; nbval runs it twice already, with data and without.
+CHAPTERS = [path.stem for path in paths() if path.stem != "05-lenet"]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def lab(tmp_path_factory):
         yield url, driven
 
 
-@pytest.mark.parametrize("stem", [path.stem for path in paths()])
+@pytest.mark.parametrize("stem", CHAPTERS)
 def test_chapter_runs_in_the_browser(lab, stem):
     url, driven = lab
     page = jupyterlab.open_notebook(driven, url, f"{stem}.ipynb", height=2000)
