@@ -55,8 +55,8 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "make: could not make a virtual environment; on Debian and Ubuntu install python3-venv first"; rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet -r requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $(READY)
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage artifacts
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage artifacts

@@ -12,12 +12,14 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from cnnlab import explore
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "cnnlab"
 
 # A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
 RANKS = {
-    0: ["compat", "device", "sizes", "scratch", "standin"],
+    0: ["compat", "device", "scale", "server", "sizes", "scratch", "standin"],
     1: ["fields"],
     2: ["shapes"],
     3: ["draw", "models", "data"],
@@ -25,7 +27,7 @@ RANKS = {
     5: ["history", "explore"],
     6: ["progress"],
     7: ["train"],
-    8: ["check", "bench", "environment"],
+    8: ["check", "bench", "environment", "journal"],
     9: ["__main__"],
 }
 RANK = {name: rank for rank, names in RANKS.items() for name in names}
@@ -67,7 +69,12 @@ def test_every_module_has_a_rank():
 
 @pytest.mark.parametrize(
     "statement",
-    ["import cnnlab", "import cnnlab.shapes", "import cnnlab.draw.conv", "from cnnlab.explore import ConvExplorer"],
+    [
+        "import cnnlab, cnnlab.server",
+        "import cnnlab.shapes",
+        "import cnnlab.draw.conv",
+        *(f"from cnnlab.explore import {name}; {name}()" for name in explore.__all__),
+    ],
 )
 def test_does_not_import_torch(statement):
     code = f"{statement}; import sys; sys.exit('torch' in sys.modules)"
