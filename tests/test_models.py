@@ -1,9 +1,23 @@
-"""LeNet against the counts and shapes that were published with it."""
+"""What every network of the course can do, and LeNet against the counts and shapes that were published with it."""
+
+import re
 
 import pytest
 import torch
 
 from cnnlab import models
+from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.shapes import ShapeError
+from cnnlab.trace import trace
+from tests.networks import on_meta
+
+# Every network has a stem for small images, but LeNet, which is made for them.
+SMALL = {name: {} if "lenet" in name else {"stem": "small"} for name in models.MODELS}
+
+
+def narrow(name):
+    """Settings that leave a network few enough numbers to run for real."""
+    return {"width": 1 / 16} | ({"dense": 32} if name.startswith(("alexnet", "vgg")) else {})
 
 
 def shapes(model, size):
@@ -28,20 +42,75 @@ def test_lenet_counts_and_shapes(name, params, landmarks):
     assert unique == landmarks
 
 
+@pytest.mark.parametrize("size", [28, 64, 96, 224])
 @pytest.mark.parametrize("name", models.MODELS)
-def test_every_size_channel_and_class_count(name):
-    for size in (28, 64, 96):
-        model = models.build(name, in_channels=3, num_classes=7, image_size=size)
-        assert model(torch.zeros(2, 3, size, size)).shape == (2, 7)
+def test_every_size_channel_and_class_count(name, size):
+    model = on_meta(name, in_channels=3, num_classes=7, image_size=size, **SMALL[name])
+    assert model(torch.zeros(2, 3, size, size, device="meta")).shape == (2, 7)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_the_papers_form_under_trace(name):
+    model = on_meta(name, image_size=96)
+    traced = trace(model, (1, 1, 96, 96))
+    assert traced.failure is None
+    assert traced.params == sum(p.numel() for p in model.parameters())
+
+
+def least_size(name):
+    """The smallest image a network says that it takes."""
+    try:
+        on_meta(name, image_size=1)
+    except ValueError as refusal:
+        pattern = r"image_size 1 is too small for \S+: .* gets -?\d+ px and needs \d+; the smallest that works is (\d+)"
+        return int(re.fullmatch(pattern, str(refusal))[1])
+    return 1
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_an_image_too_small_is_refused_with_the_smallest_that_is_not(name):
+    size = least_size(name)
+    model = models.build(name, image_size=size, **narrow(name)).eval()
+    with torch.no_grad():
+        assert model(torch.zeros(1, 1, size, size)).shape == (1, 10)
+    for smaller in range(1, size):
+        with pytest.raises(ValueError, match=rf"image_size {smaller} is too small for .*; .* works is {size}$"):
+            on_meta(name, image_size=smaller)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_width_narrows_every_network(name):
+    narrow_, usual = (
+        sum(p.numel() for p in on_meta(name, **settings).parameters()) for settings in ({"width": 0.5}, {})
+    )
+    assert narrow_ < usual
+    with pytest.raises(
+        ValueError, match=r"width 0 is not above 0; 1 is the network of the paper, 0\.25 a quarter of its"
+    ):
+        models.build(name, width=0)
+
+
+@pytest.mark.parametrize("name", models.MODELS)
+def test_half_precision_channels_last_and_a_copy_of_the_state(name):
+    torch.manual_seed(0)
+    settings = narrow(name) | SMALL[name] | {"image_size": 28}
+    one, other = (models.build(name, **settings).eval().to(memory_format=torch.channels_last) for _ in range(2))
+    other.load_state_dict(one.state_dict())
+    X = torch.randn(2, 1, 28, 28)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(other(X), one(X))
+        assert one(X).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2, 3])
 def test_the_smallest_size_named_is_the_smallest(padding):
-    with pytest.raises(ValueError, match=rf"image_size 9 runs out .* smallest that works is {16 - 2 * padding}"):
+    with pytest.raises(
+        ValueError, match=rf"image_size 9 is too small for LeNet: .* smallest that works is {16 - 2 * padding}$"
+    ):
         models.LeNet(image_size=9, padding=padding)
     least = 16 - 2 * padding
     assert models.LeNet(image_size=least, padding=padding)(torch.zeros(1, 1, least, least)).shape == (1, 10)
-    with pytest.raises(ValueError, match="runs out of pixels"):
+    with pytest.raises(ValueError, match="is too small for LeNet"):
         models.LeNet(image_size=least - 1, padding=padding)
 
 
@@ -52,3 +121,24 @@ def test_choices_that_cannot_be():
         models.build("lenet", activation="gelu")
     with pytest.raises(ValueError, match="pool 'min' is not one of avg, max"):
         models.build("lenet", pool="min")
+
+
+def test_scaled_channels():
+    assert [scaled(64, width) for width in (1, 0.25, 0.5, 2, 0.001)] == [64, 16, 32, 128, 1]
+    for width in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match=rf"width {width} is not above 0; 1 is the network of the paper"):
+            scaled(64, width)
+
+
+def test_a_setting_that_no_size_can_help_is_refused_as_itself():
+    with pytest.raises(ShapeError, match="padding=-1 is below 0"):
+        last_side("Net", 28, [Step("conv1", 5, padding=-1)])
+    with pytest.raises(ShapeError, match=r"image_size=28\.5 is not a whole number"):
+        last_side("Net", 28.5, [Step("conv1", 5)])
+
+
+def test_last_side_is_pytorchs():
+    layers = torch.nn.Conv2d(1, 1, 5, stride=2, padding=1), torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True)
+    steps = [Step("conv", 5, stride=2, padding=1), Step("pool", 3, 2, 1, pool=True, ceil_mode=True)]
+    for size in range(3, 40):
+        assert last_side("Net", size, steps) == torch.nn.Sequential(*layers)(torch.zeros(1, 1, size, size)).shape[-1]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from torch import nn
 
-from cnnlab.shapes import ShapeError, out_size
+from cnnlab.models.choices import choose
+from cnnlab.models.sides import Step, last_side, scaled
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
+POOL1, POOL2 = (Step(name, 2, stride=2, pool=True) for name in ("pool1", "pool2"))
 
 
 class LeNet(nn.Sequential):
@@ -20,6 +22,7 @@ class LeNet(nn.Sequential):
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 
     padding: of the first convolution. At 28×28, 2 leaves 16×5×5 = 400 features and 0 leaves 16×4×4 = 256.
+    width: factor for the 6 and 16 channels and for the 120 and 84 of the linear layers.
     """
 
     def __init__(
@@ -28,26 +31,28 @@ class LeNet(nn.Sequential):
         num_classes: int = 10,
         image_size: int = 28,
         *,
+        width: float = 1.0,
         padding: int = 2,
         pool: str = "avg",
         activation: str = "relu",
     ):
-        act, pooling = _choose("activation", activation, ACTIVATIONS), _choose("pool", pool, POOLS)
+        act, pooling = choose("activation", activation, ACTIVATIONS), choose("pool", pool, POOLS)
         side = features_side(image_size, padding)
+        c1, c2, dense1, dense2 = (scaled(c, width) for c in (6, 16, 120, 84))
         super().__init__()
         for name, layer in (
-            ("conv1", nn.Conv2d(in_channels, 6, kernel_size=5, padding=padding)),
+            ("conv1", nn.Conv2d(in_channels, c1, kernel_size=5, padding=padding)),
             ("act1", act()),
             ("pool1", pooling(kernel_size=2, stride=2)),
-            ("conv2", nn.Conv2d(6, 16, kernel_size=5)),
+            ("conv2", nn.Conv2d(c1, c2, kernel_size=5)),
             ("act2", act()),
             ("pool2", pooling(kernel_size=2, stride=2)),
             ("flatten", nn.Flatten()),
-            ("fc1", nn.Linear(16 * side * side, 120)),
+            ("fc1", nn.Linear(c2 * side * side, dense1)),
             ("act3", act()),
-            ("fc2", nn.Linear(120, 84)),
+            ("fc2", nn.Linear(dense1, dense2)),
             ("act4", act()),
-            ("fc3", nn.Linear(84, num_classes)),
+            ("fc3", nn.Linear(dense2, num_classes)),
         ):
             self.add_module(name, layer)
 
@@ -67,17 +72,5 @@ def features_side(image_size: int, padding: int) -> int:
     >>> features_side(28, padding=2), features_side(28, padding=0)
     (5, 4)
     """
-    try:
-        first = out_size(out_size(image_size, kernel=5, padding=padding), kernel=2, stride=2)
-        return out_size(out_size(first, kernel=5), kernel=2, stride=2)
-    except ShapeError as error:
-        raise ValueError(
-            f"image_size {image_size} runs out of pixels in LeNet's 5×5 convolutions and 2×2 poolings; "
-            f"with padding {padding} the smallest that works is {16 - 2 * padding}"
-        ) from error
-
-
-def _choose(what: str, name: str, table: dict[str, type[nn.Module]]) -> type[nn.Module]:
-    if name not in table:
-        raise ValueError(f"{what} {name!r} is not one of {', '.join(table)}")
-    return table[name]
+    steps = [Step("conv1", 5, padding=padding), POOL1, Step("conv2", 5), POOL2]
+    return last_side("LeNet", image_size, steps)
