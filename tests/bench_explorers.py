@@ -23,6 +23,16 @@ BENCHED = [
     ("ConvExplorer()", "padding"),
     ("ConvExplorer(32)", "padding"),
     ("ConvExplorer(32, heat=True)", "padding"),
+    ("ConvExplorer(6, 4, 2, 1, transposed=True)", "padding"),
+    ("ConvExplorer(32, 4, 2, 1, transposed=True)", "padding"),
+    ("PoolExplorer()", "padding"),
+    ("PoolExplorer(32)", "padding"),
+    ("ChannelExplorer()", "padding"),
+    ("ChannelExplorer(size=32)", "padding"),
+    ("ReceptiveFieldExplorer()", "size"),
+    ("ReceptiveFieldExplorer(size=32)", "size"),
+    ("CompareExplorer()", "size"),
+    ("CompareExplorer(size=32)", "size"),
 ]
 # From the key to the first frame that shows the new picture: a frame callback runs before that frame is painted, a
 # message posted from there after it.
@@ -42,22 +52,10 @@ WATCH = """() => {
 }"""
 
 
-def listen(page) -> None:
-    """Keep what the page sends to Python."""
-    page.sent = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: page.sent.append(frame)))
-
-
-def widget_messages(page) -> int:
-    """How many of the kept messages are a widget's."""
-    return sum(b"comm_msg" in (frame if isinstance(frame, bytes) else frame.encode()) for frame in page.sent)
-
-
 def move(page, label: str) -> list[float]:
     """Milliseconds of each of MOVES moves, there and back."""
     page.evaluate(WATCH)
-    row = page.locator(".cnnlab-explorer .widget-slider", has=page.get_by_text(label, exact=True)).first
-    handle = row.locator(".noUi-handle")
+    handle = jupyterlab.slider(page, label)
     for index in range(MOVES + WARM_UP):
         handle.press("ArrowRight" if index % 2 == 0 else "ArrowLeft")
         page.wait_for_function("count => window.bench.length >= count", arg=index + 1)
@@ -68,12 +66,12 @@ def hover(page) -> int:
     """Messages that a walk of the pointer over twenty cells sends to Python."""
     page.wait_for_timeout(300)
     page.sent.clear()
-    cells = page.locator(".cnnlab .stage [data-r]")
+    cells = page.locator(".cnnlab .stage :is([data-r], [data-map], [data-ways])")
     step = max(1, cells.count() // 20)
     for index in range(0, cells.count(), step):
         cells.nth(index).hover(force=True)
     page.wait_for_timeout(300)
-    return widget_messages(page)
+    return jupyterlab.widget_messages(page)
 
 
 def first_picture(page) -> float:
@@ -89,7 +87,7 @@ def bench(driven, url: str, folder: Path, source: str, label: str) -> tuple[floa
     """First picture in s, the moves in ms, messages while hovering."""
     name = source.split("(")[0]
     jupyterlab.write_notebook(folder / "bench.ipynb", [f"from cnnlab.explore import {name}\n{source}"])
-    page = jupyterlab.open_notebook(driven, url, "bench.ipynb", watch=listen)
+    page = jupyterlab.open_notebook(driven, url, "bench.ipynb", watch=jupyterlab.watch)
     try:
         return first_picture(page), move(page, label), hover(page)
     finally:

@@ -169,3 +169,68 @@ def run_all(page, seconds: float = RUN_SECONDS) -> None:
 def screenshot(page, path: Path | str, selector: str | None = None) -> None:
     """A PNG of the window, or of one element in it."""
     (page.locator(selector).first if selector else page).screenshot(path=str(path))
+
+
+# ---- what the explorers' tests ask of a page -------------------------------------------------------------------------
+
+
+def watch(page) -> None:
+    """Keep the page's own errors, and what it sends to Python: a `watch` for `open_notebook`."""
+    page.mistakes, page.sent = [], []
+    page.on("pageerror", lambda error: page.mistakes.append(str(error)))
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: page.sent.append(frame)))
+
+
+def widget_messages(page) -> int:
+    """How many of the kept messages are a widget's."""
+    return sum(b"comm_msg" in (frame if isinstance(frame, bytes) else frame.encode()) for frame in page.sent)
+
+
+def slider(page, name: str):
+    """The handle of an explorer's slider."""
+    row = page.locator(".cnnlab-explorer .widget-slider", has=page.get_by_text(name, exact=True)).first
+    return row.locator(".noUi-handle")
+
+
+def cell(page, part: str, row: int, column: int):
+    """The square of one drawn cell."""
+    return page.locator(f'.stage [data-part="{part}"] [data-r="{row}"][data-c="{column}"]')
+
+
+def label(square):
+    """What is written on a cell: labels stand in the next group, in the order of the squares."""
+    at = "e => e.parentNode.nextElementSibling.children[[...e.parentNode.children].indexOf(e)]"
+    return square.evaluate_handle(at).as_element()
+
+
+def lit(page, part: str) -> set[tuple[int, int]]:
+    """The cells of one part that are lit."""
+    places = page.locator(f'.stage [data-part="{part}"] .lit')
+    return {tuple(place) for place in places.evaluate_all("all => all.map(e => [+e.dataset.r, +e.dataset.c])")}
+
+
+def check_labels(page) -> None:
+    """No label of the picture leaves its stage or overlaps another as the browser lays them out."""
+    boxes = page.locator(".stage svg > text").evaluate_all(
+        "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
+    )
+    stage = page.locator(".stage").bounding_box()
+    for index, (left, top, right, bottom) in enumerate(boxes):
+        assert stage["x"] <= left
+        assert right <= stage["x"] + stage["width"]
+        for other in boxes[:index]:
+            # Lines of one label may share a pixel row of empty line space.
+            assert right <= other[0] or other[2] <= left or bottom <= other[1] + 2 or other[3] <= top + 2
+
+
+@contextmanager
+def running(folder: Path, cells: Sequence[str], **options) -> Iterator:
+    """A page with a notebook of these cells, run to its end and scrolled to its top; no error of the page's own."""
+    write_notebook(folder / "explorer.ipynb", cells)
+    with server(folder) as url, browser() as driven:
+        page = open_notebook(driven, url, "explorer.ipynb", watch=watch, **options)
+        run_all(page)
+        page.locator(".jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
+        page.wait_for_selector(".cnnlab .stage svg")
+        yield page
+        assert page.mistakes == []

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
+from cnnlab import shapes
 from tests import jupyterlab
+from tests.jupyterlab import cell, label, lit
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(jupyterlab.why_not()), reason=str(jupyterlab.why_not()))]
 
@@ -15,26 +19,12 @@ CELLS = ["from cnnlab.explore import ConvExplorer\nexplorer = ConvExplorer(6)\ne
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A notebook with an explorer, and much to scroll through after it."""
-    folder = tmp_path_factory.mktemp("lab")
-    jupyterlab.write_notebook(folder / "conv.ipynb", CELLS)
-    mistakes = []
-    with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
-        page = jupyterlab.open_notebook(
-            driven, url, "conv.ipynb", watch=lambda page: page.on("pageerror", lambda e: mistakes.append(str(e)))
-        )
-        jupyterlab.run_all(page)
-        page.locator(".jp-WindowedPanel-outer").first.evaluate("e => e.scrollTo(0, 0)")
-        page.wait_for_selector(".cnnlab .stage svg")
+    with jupyterlab.running(tmp_path_factory.mktemp("lab"), CELLS) as page:
         yield page
-    assert mistakes == []
 
 
 def button(page, name: str):
     return page.locator(".cnnlab-explorer").get_by_role("button", name=name, exact=True)
-
-
-def cell(page, part: str, row: int, column: int):
-    return page.locator(f'.stage [data-part="{part}"] [data-r="{row}"][data-c="{column}"]')
 
 
 def test_a_guess_hides_hints_and_reveals(page):
@@ -59,7 +49,7 @@ def test_the_heat_map_counts(page):
     button(page, "heat map").click()
     page.wait_for_selector(".stage svg.heat")
     for place, count in (((0, 0), 1), ((2, 2), 9), ((0, 2), 3)):
-        assert cell(page, "input", *place).text_content() == str(count)
+        assert label(cell(page, "input", *place)).text_content() == str(count)
         cell(page, "input", *place).hover()
         assert f"is used by {count} output" in page.locator(".sum").inner_text()
     button(page, "heat map").click()
@@ -114,3 +104,41 @@ def test_the_picture_survives_scrolling_away_and_back(page):
     assert page.locator(".stage svg").get_attribute("aria-label") == shape
     cell(page, "output", 1, 1).hover()
     assert page.locator(".sum h4").inner_text().startswith("output (1, 1)")
+
+
+def start_from(page, name: str) -> None:
+    page.locator(".cnnlab-explorer select", has=page.get_by_text("AlexNet, first layer")).select_option(name)
+
+
+def test_a_transposed_layer_is_chosen_and_its_stamps_lit(page):
+    start_from(page, "transposed ×2")
+    page.wait_for_selector('.stage svg[data-transposed="true"]')
+    drawn = page.locator(".stage svg")
+    size, out = (int(drawn.get_attribute(name).split(",")[0]) for name in ("data-size", "data-out-shape"))
+    assert out == 2 * size
+    cell(page, "input", 0, 2).hover()
+    rows, columns = (shapes.written(i, 4, 2, 1) for i in (0, 2))
+    assert lit(page, "output") == set(product(rows, columns))
+    assert "writes a stamp of 16 outputs" in page.locator(".sum").inner_text()
+    assert "4 of them are cropped" in page.locator(".sum").inner_text()
+    cell(page, "output", 4, 3).hover()
+    rows, columns = (shapes.writers(i, size, 4, 2, 1) for i in (4, 3))
+    assert lit(page, "input") == set(product(rows, columns))
+    assert page.locator(".sum .term").count() == 4
+    cell(page, "output", -1, 3).hover()
+    assert "cropped (−1, 3) · 2 inputs write it" in page.locator(".sum").inner_text()
+    cell(page, "kernel", 0, 0).hover()
+    corners = [shapes.written(i, 4, 2, 1)[0] for i in range(size)]
+    assert lit(page, "output") == set(product(corners, corners))
+    button(page, "transposed").click()
+    page.wait_for_selector(".stage svg:not([data-transposed])")
+
+
+def test_a_large_output_is_counted_in_full(page):
+    start_from(page, "AlexNet, first layer")
+    page.wait_for_selector('.stage svg[data-out-shape="55,55"]')
+    cell(page, "output", 54, 54).click()
+    assert page.locator(".count").inner_text() == "output 3,025 of 3,025"
+    drawn = page.locator('.stage [data-part="output"] [data-r]').count()
+    assert page.locator(".transport input").evaluate("e => [+e.value, +e.max]") == [drawn - 1, drawn - 1]
+    assert drawn < 55 * 55

@@ -8,12 +8,12 @@ import pytest
 
 from cnnlab import shapes
 from tests import jupyterlab
+from tests.jupyterlab import cell, label, lit, slider, watch, widget_messages
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(jupyterlab.why_not()), reason=str(jupyterlab.why_not()))]
 
 CELLS = [
     "from cnnlab.explore import ConvExplorer\nexplorer = ConvExplorer(9, kernel_size=3, stride=2, padding=1)\nexplorer",
-    "explorer.static()",
 ]
 SETTING = {"size": 9, "kernel": 3, "stride": 2, "padding": 1, "dilation": 1}
 
@@ -25,18 +25,6 @@ def lab(tmp_path_factory):
     jupyterlab.write_notebook(folder / "explorer.ipynb", CELLS)
     with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
         yield driven, url
-
-
-def watch(page) -> None:
-    """Keep the page's own errors, and what it sends to Python."""
-    page.mistakes, page.sent = [], []
-    page.on("pageerror", lambda error: page.mistakes.append(str(error)))
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: page.sent.append(frame)))
-
-
-def widget_messages(page) -> int:
-    frames = [frame if isinstance(frame, bytes) else frame.encode() for frame in page.sent]
-    return sum(b"comm_msg" in frame for frame in frames)
 
 
 @pytest.fixture(scope="module")
@@ -56,11 +44,6 @@ def at_rest(page):
     settle(page, **SETTING)
 
 
-def slider(page, name: str):
-    row = page.locator(".cnnlab-explorer .widget-slider", has=page.get_by_text(name, exact=True)).first
-    return row.locator(".noUi-handle")
-
-
 def settle(page, **setting: int) -> None:
     """Bring every slider to a value with the keyboard."""
     names = {"kernel": "kernel_size"}
@@ -72,15 +55,6 @@ def settle(page, **setting: int) -> None:
     expected = shapes.out_size(**setting)
     size = setting["size"]
     page.wait_for_selector(f'.stage svg[data-out-shape="{expected},{expected}"][data-size="{size},{size}"]')
-
-
-def cell(page, part: str, row: int, column: int):
-    return page.locator(f'.stage [data-part="{part}"] [data-r="{row}"][data-c="{column}"]')
-
-
-def lit(page, part: str) -> set[tuple[int, int]]:
-    places = page.locator(f'.stage [data-part="{part}"] .lit')
-    return {tuple(place) for place in places.evaluate_all("all => all.map(e => [+e.dataset.r, +e.dataset.c])")}
 
 
 def along(**changes: int) -> dict[str, int]:
@@ -191,21 +165,8 @@ def test_an_impossible_setting_is_explained_and_mended(page):
     assert not page.get_by_role("button", name="dilation = 1").is_visible()
 
 
-def test_the_static_twin_is_shown_and_no_wider_than_the_view(page):
-    picture = page.locator(".jp-RenderedSVG img").last
-    assert 0 < picture.bounding_box()["width"] <= 900
-
-
 def test_nothing_is_clipped_or_overlaps(page):
-    labels = page.locator(".stage svg > text").evaluate_all(
-        "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
-    )
-    stage = page.locator(".stage").bounding_box()
-    for i, (left, top, right, bottom) in enumerate(labels):
-        assert stage["x"] <= left
-        assert right <= stage["x"] + stage["width"]
-        for other in labels[:i]:
-            assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    jupyterlab.check_labels(page)
 
 
 def test_dark_theme(lab, page):
@@ -214,12 +175,10 @@ def test_dark_theme(lab, page):
     try:
         jupyterlab.run_all(dark)
         dark.wait_for_selector(".cnnlab .stage svg")
-        fill = "e => getComputedStyle(e.querySelector('rect')).fill.match(/\\d+/g).map(Number)"
-        ink = "e => getComputedStyle(e.querySelector('text')).fill.match(/\\d+/g).map(Number)"
-        plain = cell(dark, "input", 0, 0)
+        fill = "e => getComputedStyle(e).fill.match(/\\d+/g).map(Number)"
+        plain, weight = cell(dark, "input", 0, 0), cell(dark, "kernel", 0, 0)
         assert max(plain.evaluate(fill)) < 60
-        assert min(plain.evaluate(ink)) > 200
-        weight = cell(dark, "kernel", 0, 0)
-        assert min(weight.evaluate(fill)) > 120 > 60 > max(weight.evaluate(ink))
+        assert min(label(plain).evaluate(fill)) > 200
+        assert min(weight.evaluate(fill)) > 120 > 60 > max(label(weight).evaluate(fill))
     finally:
         dark.context.close()

@@ -6,6 +6,7 @@ import pytest
 
 from cnnlab import shapes
 from tests import jupyterlab
+from tests.jupyterlab import widget_messages
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(jupyterlab.why_not()), reason=str(jupyterlab.why_not()))]
 
@@ -18,26 +19,9 @@ CELLS = [
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The notebook, run; what the page says of itself and sends to Python is kept."""
-    folder = tmp_path_factory.mktemp("lab")
-    jupyterlab.write_notebook(folder / "field.ipynb", CELLS)
-    with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
-        page = jupyterlab.open_notebook(driven, url, "field.ipynb", width=1240, watch=watch)
-        jupyterlab.run_all(page)
-        page.wait_for_selector(".cnnlab .stage svg")
+    """The notebook, run."""
+    with jupyterlab.running(tmp_path_factory.mktemp("lab"), CELLS, width=1240) as page:
         yield page
-        assert page.mistakes == []
-
-
-def watch(page) -> None:
-    page.mistakes, page.sent = [], []
-    page.on("pageerror", lambda error: page.mistakes.append(str(error)))
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: page.sent.append(frame)))
-
-
-def widget_messages(page) -> int:
-    frames = [frame if isinstance(frame, bytes) else frame.encode() for frame in page.sent]
-    return sum(b"comm_msg" in frame for frame in frames)
 
 
 def point_at(page, layer: int, row: int, column: int) -> None:
@@ -133,13 +117,4 @@ def test_a_row_is_edited_and_an_impossible_layer_mended(page):
 def test_nothing_is_clipped_or_overlaps(page, width):
     page.set_viewport_size({"width": width, "height": 1000})
     page.wait_for_timeout(200)
-    labels = page.locator(".stage svg > text").evaluate_all(
-        "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
-    )
-    stage = page.locator(".stage").bounding_box()
-    for i, (left, top, right, bottom) in enumerate(labels):
-        assert stage["x"] <= left
-        assert right <= stage["x"] + stage["width"]
-        for other in labels[:i]:
-            # Lines of one label may share a pixel row of empty line space.
-            assert right <= other[0] or other[2] <= left or bottom <= other[1] + 2 or other[3] <= top + 2
+    jupyterlab.check_labels(page)

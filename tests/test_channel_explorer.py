@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from ipywidgets.widgets.widget import _instances
 
 from cnnlab import shapes
-from cnnlab.draw import svg
 from cnnlab.draw.channel import channel_picture
 from cnnlab.explore import ChannelExplorer
 from cnnlab.explore.channel_maps import PRESETS
 from tests import jupyterlab
+from tests.jupyterlab import cell, lit, slider
+from tests.pictures import cells, check_labels
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -221,12 +222,7 @@ def parse(explorer: ChannelExplorer, **options) -> ET.Element:
 
 
 def values(root: ET.Element, part: str) -> dict[tuple[int, int], int]:
-    group = root.find(f".//{SVG}g[@data-part='{part}']")
-    return {
-        (int(e.get("data-r")), int(e.get("data-c"))): int(e.get("data-v"))
-        for e in group.iter(f"{SVG}g")
-        if e.get("data-r")
-    }
+    return {at: int(cell.value) for at, cell in cells(root, part).items()}
 
 
 @settings(max_examples=40, deadline=None)
@@ -252,19 +248,6 @@ def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):
     assert {c for c, o in wires if o == layer.channel} == set(shown) & set(members)
 
 
-def boxes(root: ET.Element) -> list[tuple[float, float, float, float]]:
-    found = []
-    cells = {id(text) for cell in root.iter(f"{SVG}g") if cell.get("data-r") for text in cell}
-    for e in root.iter(f"{SVG}text"):
-        if id(e) in cells:
-            continue
-        x, y, size = (float(e.get(name)) for name in ("x", "y", "font-size"))
-        width = svg.text_width(e.text, size)
-        left = {"middle": x - width / 2, "end": x - width}.get(e.get("text-anchor"), x)
-        found.append((left, y - 0.8 * size, left + width, y + 0.25 * size))
-    return found
-
-
 @pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize(
     "setting",
@@ -283,15 +266,7 @@ def test_no_label_overlaps_another_or_leaves_the_picture(setting, still):
     explorer = ChannelExplorer(**setting)
     pin = explorer.layer.default_pin if still else None
     root = parse(explorer, pin=pin, caption=["a caption " * 40] if still else [], still=still)
-    _, _, width, height = map(float, root.get("viewBox").split())
-    for one, other in combinations(boxes(root), 2):
-        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1], (one, other)
-    rects = [[float(e.get(k)) for k in ("x", "y", "width", "height")] for e in root.iter(f"{SVG}rect")]
-    for left, top, right, bottom in boxes(root) + [(x, y, x + w, y + h) for x, y, w, h in rects]:
-        assert left >= 0
-        assert top >= 0
-        assert right <= width
-        assert bottom <= height
+    check_labels(root)
 
 
 def test_the_bars_compare_with_one_group():
@@ -323,29 +298,14 @@ def test_a_pin_outside_is_refused(setting, pin):
 # ---- in JupyterLab ---------------------------------------------------------------------------------------------------
 
 
+CELLS = ["from cnnlab.explore import ChannelExplorer\nChannelExplorer(4, 4, groups=2, channel=1)"]
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A notebook with one ChannelExplorer, run."""
-    folder = tmp_path_factory.mktemp("lab")
-    source = "from cnnlab.explore import ChannelExplorer\nChannelExplorer(4, 4, groups=2, channel=1)"
-    jupyterlab.write_notebook(folder / "channel.ipynb", [source])
-    mistakes = []
-    with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
-        listen = lambda page: page.on("pageerror", lambda error: mistakes.append(str(error)))  # noqa: E731
-        page = jupyterlab.open_notebook(driven, url, "channel.ipynb", watch=listen)
-        jupyterlab.run_all(page)
-        page.wait_for_selector(".cnnlab .stage svg")
+    with jupyterlab.running(tmp_path_factory.mktemp("lab"), CELLS) as page:
         yield page
-        assert mistakes == []
-
-
-def cell(page, part: str, row: int, column: int):
-    return page.locator(f'.stage [data-part="{part}"] [data-r="{row}"][data-c="{column}"]')
-
-
-def lit(page, part: str) -> set[tuple[int, int]]:
-    places = page.locator(f'.stage [data-part="{part}"] .lit')
-    return {tuple(place) for place in places.evaluate_all("all => all.map(e => [+e.dataset.r, +e.dataset.c])")}
 
 
 def total(page) -> int:
@@ -380,16 +340,11 @@ class TestInJupyterLab:
         cell(page, "output", 1, 1).click()
         page.keyboard.press("ArrowRight")
         assert page.locator(".status").inner_text().startswith("Output 1, row 1, column 2 is")
-        groups = page.locator(".cnnlab-explorer .widget-slider", has=page.get_by_text("groups", exact=True)).first
-        groups.locator(".noUi-handle").press("ArrowRight")
+        slider(page, "groups").press("ArrowRight")
         page.wait_for_selector('.stage svg:not([data-out-shape])[data-groups="3"]')
         assert "does not split into 3 groups" in " ".join(page.locator(".stage svg > text").all_text_contents())
         page.get_by_role("button", name="groups = 4").click()
         page.wait_for_selector('.stage svg[data-groups="4"][data-out-shape="3,3"]')
         page.locator(".cnnlab-explorer select").first.select_option("1×1")
         page.wait_for_selector('.stage svg[data-kernel-size="1,1"][data-in-channels="3"]')
-        labels = page.locator(".stage svg > text").evaluate_all(
-            "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
-        )
-        for one, other in combinations(labels, 2):
-            assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        jupyterlab.check_labels(page)

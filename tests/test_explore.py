@@ -19,7 +19,7 @@ from ipywidgets.widgets.widget import _instances
 import cnnlab.explore
 from cnnlab import shapes
 from cnnlab.explore import ConvExplorer, presets
-from cnnlab.explore.conv import correlate
+from cnnlab.explore.compute import correlate
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -188,7 +188,7 @@ def test_sliders_and_settings_are_one():
     explorer.sliders["stride"].sliders[0].value = 3
     assert (explorer.stride, explorer.out_shape) == (3, (4, 4))
     explorer.size = 20
-    assert [s.value for s in explorer.sliders["size"].sliders] == [20, 20]
+    assert explorer.sliders["size"].sliders[0].value == 20
     explorer.size = 64
     assert explorer.sliders["size"].sliders[0].max == 64
     explorer.sliders["size"].sliders[0].value = 10
@@ -204,7 +204,10 @@ def test_height_and_width_can_be_set_apart_and_joined_again():
     wide.value = 2
     assert (explorer.padding, explorer.out_shape) == ((0, 2), (10, 14))
     explorer.apart.value = False
-    assert (explorer.padding, wide.value, explorer.out_shape) == (0, 0, (10, 10))
+    assert (explorer.padding, explorer.out_shape) == (0, (10, 10))
+    high.value = 1
+    explorer.apart.value = True
+    assert (explorer.padding, wide.value, explorer.out_shape) == (1, 1, (12, 12))
 
 
 def test_a_pair_set_from_python_shows_both_sliders():

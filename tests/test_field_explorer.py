@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from itertools import combinations
 
 import numpy as np
 import pytest
@@ -25,6 +24,7 @@ from cnnlab.effective import effective_field
 from cnnlab.explore import ReceptiveFieldExplorer
 from cnnlab.explore.base import HERE
 from cnnlab.explore.stacks import STACKS
+from tests.pictures import check_apart, check_labels, corners
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -289,16 +289,6 @@ def test_torch_and_pyplot_stay_out():
 # ---- the picture -----------------------------------------------------------------------------------------------------
 
 
-def boxes(root: ET.Element):
-    found = []
-    for e in root.findall(f"{SVG}text"):
-        x, y, size = (float(e.get(name)) for name in ("x", "y", "font-size"))
-        width = svg.text_width(e.text, size)
-        left = x - width if e.get("text-anchor") == "end" else x
-        found.append((left, y - 0.8 * size, left + width, y + 0.25 * size))
-    return found
-
-
 @pytest.mark.parametrize("still", [False, True])
 @pytest.mark.parametrize(
     "setting",
@@ -314,18 +304,8 @@ def boxes(root: ET.Element):
 def test_no_label_overlaps_another_or_leaves_the_picture(setting, still):
     explorer = ReceptiveFieldExplorer(**setting)
     root = ET.fromstring(str(explorer.static())) if still else parse(explorer)
-    _, _, width, height = map(float, root.get("viewBox").split())
-    for one, other in combinations(boxes(root), 2):
-        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
-    maps = [[float(e.get(k)) for k in ("x", "y", "width", "height")] for e in root.findall(f"{SVG}svg")]
-    corners = [(x, y, x + w, y + h) for x, y, w, h in maps]
-    for left, top, right, bottom in boxes(root) + corners:
-        assert left >= 0
-        assert top >= 0
-        assert right <= width
-        assert bottom <= height
-    for one, other in combinations(corners, 2):
-        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+    check_labels(root, "svg")
+    check_apart(corners(root, "svg"))
 
 
 def test_the_marks_are_where_the_field_is():

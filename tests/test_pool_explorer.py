@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from itertools import combinations, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -22,6 +22,8 @@ from cnnlab.draw import svg
 from cnnlab.draw.pool import Pool, pool_picture
 from cnnlab.explore import PoolExplorer, presets
 from tests import jupyterlab
+from tests.jupyterlab import cell, lit, slider
+from tests.pictures import cells, check_labels
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -291,11 +293,6 @@ def parse(explorer: PoolExplorer, **options) -> ET.Element:
     return ET.fromstring(pool_picture(explorer.pool, **options))
 
 
-def cells(root: ET.Element, part: str) -> dict[tuple[int, int], ET.Element]:
-    group = root.find(f".//{SVG}g[@data-part='{part}']")
-    return {(int(e.get("data-r")), int(e.get("data-c"))): e for e in group.iter(f"{SVG}g") if e.get("data-r")}
-
-
 @settings(max_examples=40, deadline=None)
 @given(gradient=st.booleans(), shift=st.integers(0, 2), **SETTINGS)
 def test_the_data_in_the_picture_agrees_with_the_arithmetic(gradient, shift, **setting):
@@ -322,19 +319,9 @@ def test_the_data_in_the_picture_agrees_with_the_arithmetic(gradient, shift, **s
 def test_a_pin_lights_its_window_and_the_winner_apart():
     explorer = PoolExplorer(8, 3, 2, 1)
     source = cells(parse(explorer, pin=(1, 1)), "input")
-    fills = {at: source[at].find(f"{SVG}rect").get("fill") for at in product(range(1, 4), repeat=2)}
+    fills = {at: source[at].fill for at in product(range(1, 4), repeat=2)}
     assert [at for at, fill in fills.items() if fill == svg.TAP_CORNERS[0][1]] == [explorer.pool.winners[1, 1]]
     assert list(fills.values()).count(svg.TAP_CORNERS[0][0]) == 8
-
-
-def boxes(root: ET.Element) -> list[tuple[float, float, float, float]]:
-    found = []
-    for e in root.findall(f"{SVG}text"):
-        x, y, size = (float(e.get(name)) for name in ("x", "y", "font-size"))
-        width = svg.text_width(e.text, size)
-        left = x - width / 2 if e.get("text-anchor") == "middle" else x
-        found.append((left, y - 0.8 * size, left + width, y + 0.25 * size))
-    return found
 
 
 @pytest.mark.parametrize("still", [False, True])
@@ -356,15 +343,7 @@ def test_no_label_overlaps_another_or_leaves_the_picture(setting, still):
     explorer = PoolExplorer(**setting)
     pin = explorer.pool.default_pin if still else None
     root = parse(explorer, pin=pin, caption=["a caption " * 40] if still else [], still=still)
-    _, _, width, height = map(float, root.get("viewBox").split())
-    for one, other in combinations(boxes(root), 2):
-        assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
-    rects = [[float(e.get(k)) for k in ("x", "y", "width", "height")] for e in root.iter(f"{SVG}rect")]
-    for left, top, right, bottom in boxes(root) + [(x, y, x + w, y + h) for x, y, w, h in rects]:
-        assert left >= 0
-        assert top >= 0
-        assert right <= width
-        assert bottom <= height
+    check_labels(root)
 
 
 def test_the_static_twin_tells_the_same_every_time():
@@ -392,31 +371,10 @@ def test_a_pin_outside_is_refused(setting, pin):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A notebook with one PoolExplorer, run."""
-    folder = tmp_path_factory.mktemp("lab")
-    source = "from cnnlab.explore import PoolExplorer\nPoolExplorer(8, 3, 2, 1)"
-    jupyterlab.write_notebook(folder / "pool.ipynb", [source])
-    mistakes = []
-    with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
-        listen = lambda page: page.on("pageerror", lambda error: mistakes.append(str(error)))  # noqa: E731
-        page = jupyterlab.open_notebook(driven, url, "pool.ipynb", watch=listen)
-        jupyterlab.run_all(page)
-        page.wait_for_selector(".cnnlab .stage svg")
+    with jupyterlab.running(
+        tmp_path_factory.mktemp("lab"), ["from cnnlab.explore import PoolExplorer\nPoolExplorer(8, 3, 2, 1)"]
+    ) as page:
         yield page
-        assert mistakes == []
-
-
-def cell(page, part: str, row: int, column: int):
-    return page.locator(f'.stage [data-part="{part}"] [data-r="{row}"][data-c="{column}"]')
-
-
-def lit(page, part: str) -> set[tuple[int, int]]:
-    places = page.locator(f'.stage [data-part="{part}"] .lit')
-    return {tuple(place) for place in places.evaluate_all("all => all.map(e => [+e.dataset.r, +e.dataset.c])")}
-
-
-def handle(page, name: str):
-    row = page.locator(".cnnlab-explorer .widget-slider", has=page.get_by_text(name, exact=True)).first
-    return row.locator(".noUi-handle")
 
 
 @pytest.mark.browser
@@ -441,18 +399,14 @@ class TestInJupyterLab:
         page.keyboard.press("ArrowRight")
         assert page.locator(".status").inner_text().startswith("Output row 1, column 2 is")
         assert page.locator(".stage").get_attribute("aria-label").startswith("Pooling")
-        handle(page, "shift").press("ArrowRight")
+        slider(page, "shift").press("ArrowRight")
         changed = PoolExplorer(8, 3, 2, 1, shift=1).changed
         page.wait_for_selector(f'.stage svg[data-shift="1"][data-changed="{changed}"]')
         assert f"{changed} of 16 outputs changed" in page.locator(".facts").inner_text()
         page.get_by_label("gradient").check()
         page.wait_for_selector(".stage svg[data-gradients]")
-        handle(page, "padding").press("End")
+        slider(page, "padding").press("End")
         page.wait_for_selector(".stage .misfit")
         page.get_by_role("button", name="padding = 1").click()
         page.wait_for_selector('.stage svg[data-out-shape="4,4"]')
-        labels = page.locator(".stage svg > text").evaluate_all(
-            "all => all.map(e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })"
-        )
-        for one, other in combinations(labels, 2):
-            assert one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        jupyterlab.check_labels(page)

@@ -10,16 +10,15 @@ import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 
-from cnnlab.draw import svg
+from cnnlab.draw import paper, svg
 from cnnlab.draw.channels import Channels, channel_sum
 from cnnlab.draw.grid import Block, cell, frame, group
 from cnnlab.draw.layer import Grid, Pair, by, minus
-from cnnlab.draw.pool import MESSAGE, on_paper, refusal
 from cnnlab.draw.wires import bars, wiring
 
 __all__ = ["Channels", "channel_picture", "channel_sum"]
 
-WIDTH, MARGIN = 900, 16
+WIDTH, MARGIN = paper.WIDTH, 16
 HEAD, BETWEEN, TALLEST = 46, 28, 500  # px over the rows, between them, and for all of them
 LARGEST_CELL, SMALLEST_CELL = 28, 17
 RIGHT, LEFT, SIGN, SUM = 230, 30, 40, 76  # px: right column, dots, signs, the bracket
@@ -39,16 +38,13 @@ def channel_picture(
     height = _place(layer, rows, crop=still)
     content = "".join(_row(layer, channel, blocks, pin) for channel, blocks in rows.items()) + _dots(layer, rows)
     if layer.out is None:
-        content += refusal(layer.error, _edge(rows) + SIGN, HEAD + (height - HEAD) / 2)
+        content += paper.refusal(layer.error, _edge(rows) + SIGN, HEAD + (height - HEAD) / 2)
     else:
         content += _result(layer, rows, pin) + wiring(layer, _edge(rows) + SUM + RIGHT / 2, height)
         content += bars(costs, MARGIN + LEFT, height)
         height += COSTS
-    if still:
-        content, height = on_paper(content, height, caption)
-    css = f"@media (prefers-color-scheme: dark){{{svg.dark_css('.cnnlab-still')}}}" if still else ""
-    kind = "cnnlab-channel cnnlab-still" if still else "cnnlab-channel"
-    return svg.document(content, WIDTH, height, *_words(layer), css, class_=kind, **_data(layer))
+    shown = {"caption": caption, "still": still}
+    return paper.document(content, height, _words(layer), "cnnlab-channel", **shown, **_data(layer))
 
 
 def _data(layer: Channels) -> dict[str, object]:
@@ -102,7 +98,7 @@ def _place(layer: Channels, rows: Mapping[int, list[Block]], crop: bool) -> floa
     tall = max(block.units[0] for blocks in rows.values() for block in blocks)
     room = max(SMALLEST_CELL, (TALLEST / len(rows) - BETWEEN) // tall)
     sizes = [float(size) for size in range(int(min(LARGEST_CELL, room)), 7, -1)]
-    aside = SUM + RIGHT if layer.out else SIGN + MESSAGE
+    aside = SUM + RIGHT if layer.out else SIGN + paper.MESSAGE
     size = next(size for size in sizes if sum(_columns(rows, size)) + 2 * SIGN + aside <= ROOM or size == sizes[-1])
     columns, step = _columns(rows, size), tall * size + BETWEEN
     below = max(layer.out_shape) * _out_cell(layer, size) + 210 if layer.out else 0  # output, and the wiring under it

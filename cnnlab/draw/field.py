@@ -11,11 +11,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cnnlab.draw import svg
+from cnnlab.draw import paper, svg
 from cnnlab.draw.chain import Chain, Reach, Unit
 from cnnlab.draw.pixels import Heat, pixels, warmth
 
-WIDTH, MARGIN = 900, 16
+WIDTH, MARGIN = paper.WIDTH, 16
 BLEED = 9  # px around each map for what lies in the padding
 INPUT, GAP, COLUMN_GAP = 300, 30, 12  # px: side of the input, room after it, room between maps
 TITLES = 38  # px for the two lines over a map
@@ -58,11 +58,8 @@ def field_picture(
     content = "".join(_panel(chain, panel, image, unit, heat) for panel in panels)
     if chain.error:
         content, height = _with_reason(content, height, chain)
-    if still:
-        content, height = _on_paper(content, height, caption)
-    css = f"@media (prefers-color-scheme: dark){{{svg.dark_css('.cnnlab-still')}}}" if still else ""
-    kind = "cnnlab-field cnnlab-still" if still else "cnnlab-field"
-    return svg.document(content, WIDTH, height, *_words(chain), css, class_=kind, **_data(chain, unit))
+    shown = {"caption": caption, "still": still}
+    return paper.document(content, height, _words(chain), "cnnlab-field", **shown, **_data(chain, unit))
 
 
 def _data(chain: Chain, unit: Unit) -> dict[str, str]:
@@ -256,7 +253,7 @@ def _gaps(reach: Reach, box: Box, side: float) -> str:
     return svg.tag("path", d="".join(strips), class_="gaps", fill=svg.colour("line"), fill_opacity=SHADE)
 
 
-# ---- paper and reasons -----------------------------------------------------------------------------------------------
+# ---- the reason ------------------------------------------------------------------------------------------------------
 
 
 def _with_reason(content: str, height: float, chain: Chain) -> tuple[str, float]:
@@ -266,11 +263,3 @@ def _with_reason(content: str, height: float, chain: Chain) -> tuple[str, float]
     left, width = MARGIN + BLEED, WIDTH - 2 * (MARGIN + BLEED)
     box = svg.tag("rect", x=left, y=height, width=width, height=tall, class_="reason", **style)
     return content + box + svg.paragraph(lines, left + 14, height + 22, 13), height + tall + 16
-
-
-def _on_paper(content: str, height: float, caption: Sequence[str]) -> tuple[str, float]:
-    lines = [line for each in caption for line in svg.wrap(each, WIDTH - 4 * MARGIN, 13)]
-    words = svg.paragraph(lines, MARGIN + BLEED, height + 18, 13, font_family=svg.MONO)
-    height += len(lines) * 19.5 + 18
-    paper = {"fill": svg.colour("paper"), "stroke": svg.colour("line"), "rx": 8}
-    return svg.tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, **paper) + content + words, height

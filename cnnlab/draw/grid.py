@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from cnnlab.draw import svg
 from cnnlab.draw.layer import Pair
@@ -91,24 +92,37 @@ def labels(block: Block) -> str:
     return text
 
 
-def cell(block: Block, at: Pair, value: object, fill: str, ink: str) -> str:
+class Cell(NamedTuple):
+    """One cell's square, and what is written on it: drawn apart, so that all labels of a grid share their style."""
+
+    square: str
+    label: str
+
+
+def cell(block: Block, at: Pair, value: object, fill: str, ink: str) -> Cell:
     """One cell and, where it is large enough, what is written on it."""
     x, y = block.corner(*at)
     size, letter = block.cell, block.type_size
-    label = ""
-    if letter >= SMALLEST_TYPE:
-        place = f'x="{x + size / 2:.5g}" y="{y + size / 2 + letter * 0.36:.5g}"'
-        label = f'<text {place} fill="{ink}" stroke="none">{block.strings[at]}</text>'
-    return (
-        f'<g data-r="{at[0]}" data-c="{at[1]}" data-v="{value}"><rect x="{x:.5g}" y="{y:.5g}" width="{size:g}" '
-        f'height="{size:g}" fill="{fill}"/>{label}</g>'
+    square = (
+        f'<rect data-r="{at[0]}" data-c="{at[1]}" data-v="{value}" x="{x:.5g}" y="{y:.5g}" width="{size:g}" '
+        f'height="{size:g}" fill="{fill}"/>'
     )
+    if letter < SMALLEST_TYPE:
+        return Cell(square, "")
+    own = "" if ink == svg.colour("ink") else f' fill="{ink}"'
+    place = f'x="{x + size / 2:.4g}" y="{y + size / 2 + letter * 0.36:.4g}"'
+    return Cell(square, f"<text {place}{own}>{block.strings[at]}</text>")
 
 
-def group(block: Block, cells: list[str], **attributes: object) -> str:
-    """Cells with the line and type they share."""
-    shared = {"stroke": svg.colour("line"), "stroke_width": min(1.0, block.cell / 14), "text_anchor": "middle"}
-    return svg.tag("g", "".join(cells), font_size=block.type_size, **{**shared, **attributes}) if cells else ""
+def group(block: Block, cells: list[Cell], **attributes: object) -> str:
+    """Cells with the line they share, and over them their labels in the same order, with the type they share."""
+    if not cells:
+        return ""
+    lines = {"stroke": svg.colour("line"), "stroke_width": min(1.0, block.cell / 14), **attributes}
+    drawn = svg.tag("g", "".join(each.square for each in cells), **lines)
+    labels = "".join(each.label for each in cells)
+    type_ = {"fill": svg.colour("ink"), "text_anchor": "middle", "font_size": block.type_size, "pointer_events": "none"}
+    return drawn + (svg.tag("g", labels, class_="labels", **type_) if labels else "")
 
 
 def ellipses(block: Block) -> str:

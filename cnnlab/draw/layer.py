@@ -79,6 +79,15 @@ class Conv:
         """Size, kernel, stride, padding and dilation along one axis: what `cnnlab.shapes` asks for."""
         return tuple(each[axis] for each in (self.size, self.kernel_size, self.stride, self.padding, self.dilation))
 
+    def explain(self, axis: int) -> str:
+        """The arithmetic of the output size along one axis."""
+        return shapes.explain(*self.axis(axis))
+
+    @cached_property
+    def met(self) -> Pair:
+        """How many pixels every weight is multiplied with, along each axis."""
+        return self.out_shape
+
     @cached_property
     def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
         """For each axis, the positions that each output index reads."""
@@ -184,12 +193,19 @@ def window_sum(conv: Conv, pin: Pair) -> str:
     '−1·3 + 2·5 + bias\xa00 = 7'
     """
     rows, columns = conv.windows[0][pin[0]], conv.windows[1][pin[1]]
+    taps = product(enumerate(rows), enumerate(columns))
+    return written_out(conv, [(conv.weights[i][j], conv.at(r, c)) for (i, r), (j, c) in taps], pin)
+
+
+def written_out(conv: Conv, terms: Sequence[tuple[int, int]], pin: Pair) -> str:
+    """Terms of (weight, pixel), the bias and what they make of one output."""
     text = ""
-    for (i, r), (j, c) in product(enumerate(rows), enumerate(columns)):
-        weight = conv.weights[i][j]
+    for weight, pixel in terms:
         sign = ("−" if weight < 0 else "") if not text else (" − " if weight < 0 else " + ")
-        text += f"{sign}{abs(weight)}·{conv.at(r, c)}"
+        text += f"{sign}{abs(weight)}·{pixel}"
     total, bias = conv.out[pin[0]][pin[1]], f" {'−' if conv.bias < 0 else '+'} bias\u00a0{abs(conv.bias)}"
+    if not terms:
+        return f"bias\u00a0{minus(conv.bias)} = {conv.value(*pin, places=2)}"
     if conv.divisor == 1:
         return f"{text}{bias} = {minus(total)}"
     plain = minus(total - conv.bias * conv.divisor)

@@ -10,17 +10,16 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 
-from cnnlab.draw import svg
+from cnnlab.draw import paper, svg
 from cnnlab.draw.grid import Block, cell, ellipses, frame, group, labels
 from cnnlab.draw.layer import Pair, by
 from cnnlab.draw.pooling import NAMES, PAD, Pool, pool_sum
 
 __all__ = ["Pool", "pool_picture", "pool_sum"]
 
-WIDTH, MARGIN, MIDDLE = 900, 16, 170  # px; the words stand in the middle
+WIDTH, MARGIN, MIDDLE = paper.WIDTH, 16, 170  # px; the words stand in the middle
 TALLEST, LARGEST_CELL = 340, 38  # px
 ABOVE, BELOW = 56, 54  # px for the labels over and under a grid
-MESSAGE = 280  # px for the sentence that stands where an output would
 WINNER, WINDOW = svg.TAP_CORNERS[0][1], svg.TAP_CORNERS[0][0]
 
 
@@ -37,11 +36,8 @@ def pool_picture(pool: Pool, pin: Pair | None = None, caption: Sequence[str] = (
     else:
         content += _between(pool, *blocks) + _output(pool, blocks[1])
         content += _marks(pool, blocks, pin) if pin else ""
-    if still:
-        content, height = on_paper(content, height, caption)
-    css = f"@media (prefers-color-scheme: dark){{{svg.dark_css('.cnnlab-still')}}}" if still else ""
-    kind = "cnnlab-pool cnnlab-still" if still else "cnnlab-pool"
-    return svg.document(content, WIDTH, height, *_words(pool), css, class_=kind, **_data(pool))
+    shown = {"caption": caption, "still": still}
+    return paper.document(content, height, _words(pool), "cnnlab-pool", **shown, **_data(pool))
 
 
 def _data(pool: Pool) -> dict[str, object]:
@@ -109,7 +105,7 @@ def _label(pool: Pool, row: int, column: int) -> str:
 
 def _place(blocks: list[Block], crop: bool) -> float:
     """Give every block its cell size and corner; returns the height of the picture."""
-    gap = MIDDLE if len(blocks) > 1 else MESSAGE + 40
+    gap = MIDDLE if len(blocks) > 1 else paper.MESSAGE + 40
     room = WIDTH - 2 * MARGIN - gap
     longest = max(block.units[0] for block in blocks)
     for size in _cell_sizes(longest):
@@ -236,26 +232,4 @@ def _misfit(pool: Pool, block: Block) -> str:
     size = {"width": pool.kernel_size[1] * block.cell, "height": pool.kernel_size[0] * block.cell}
     style = {"fill": "none", "stroke": svg.colour("error"), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
     outline = svg.tag("rect", x=block.left, y=block.y, **size, rx=2, class_="misfit", **style)
-    return outline + refusal(pool.error, block.x + block.width + 40, block.y + block.height / 2)
-
-
-def refusal(error: str, x: float, middle: float) -> str:
-    """A box with the reason why there is no output."""
-    # A setting's name keeps its small letter.
-    first = error[:1] if "=" in error.split()[0] else error[:1].upper()
-    lines = svg.wrap(f"{first}{error[1:]}.", MESSAGE - 28, 13)
-    height = len(lines) * 19.5 + 50
-    y = middle - height / 2
-    back = {"fill": svg.colour("error-back"), "stroke": svg.colour("error"), "rx": 6}
-    box = svg.tag("rect", x=x, y=y, width=MESSAGE, height=height, **back)
-    head = svg.text("No output", x + 14, y + 26, 15, "error", font_weight=600)
-    return box + head + svg.paragraph(lines, x + 14, y + 50, 13)
-
-
-def on_paper(content: str, height: float, caption: Sequence[str]) -> tuple[str, float]:
-    """A still picture with its caption, on its own paper; returns its height too."""
-    lines = [line for each in caption for line in svg.wrap(each, WIDTH - 4 * MARGIN, 13)]
-    words = svg.paragraph(lines, 2 * MARGIN, height + 16, 13, font_family=svg.MONO)
-    height += len(lines) * 19.5 + (16 if lines else 0)
-    paper = {"fill": svg.colour("paper"), "stroke": svg.colour("line"), "rx": 8}
-    return svg.tag("rect", x=0.5, y=0.5, width=WIDTH - 1, height=height - 1, **paper) + content + words, height
+    return outline + paper.refusal(pool.error, block.x + block.width + 40, block.y + block.height / 2)

@@ -6,7 +6,9 @@ Dark is a style sheet that maps each of those colours to its twin. Font sizes an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from base64 import b64encode
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -77,17 +79,21 @@ def tap_colour(row: int, column: int, rows: int, columns: int) -> str:
     return mix(mix(*TAP_CORNERS[0], right), mix(*TAP_CORNERS[1], right), down)
 
 
-def _twins() -> Iterable[tuple[str, str]]:
-    yield from PALETTE.values()
-    for ramp in RAMPS:
-        yield from ((shade(ramp, level), shade(ramp, level, True)) for level in range(LEVELS + 1))
+@cache
+def twins() -> dict[str, str]:
+    """The dark twin of every light colour.
+    >>> twins()[colour("ink")]
+    '#eceff3'
+    """
+    shades = {shade(ramp, level): shade(ramp, level, True) for ramp in RAMPS for level in range(LEVELS + 1)}
+    return {**dict(PALETTE.values()), **shades}
 
 
 @cache
 def dark_css(scope: str) -> str:
     """Rules that give every light colour under `scope` its dark twin."""
     rules = []
-    for light, dark in dict(_twins()).items():
+    for light, dark in twins().items():
         rules.append(f'{scope} [fill="{light}"]{{fill:{dark}}}')
     for name in ("ink", "muted", "line", "input", "kernel", "output", "error"):
         light, dark = PALETTE[name]
@@ -168,6 +174,12 @@ class Picture:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+    def _repr_markdown_(self) -> str:
+        # JupyterLab shows a bare SVG as wide as it is drawn, and none at all in a notebook it does not trust. An image
+        # in Markdown shrinks with its column, and JupyterLab takes it first; nbviewer and GitHub take the SVG.
+        alt = re.sub(r"[\[\]\\]", "", self.name)
+        return f"![{alt}](data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()})"
 
     def save(self, path: str | Path) -> None:
         """Write the picture to a file."""

@@ -52,11 +52,15 @@ class Ask(widgets.HBox):
 
     def __init__(self, ask: Callable[[], Answer], layer: str) -> None:
         self.ask = ask
-        tooltip = f"run the real {layer} on these numbers and compare"
-        self.button = widgets.Button(description="ask PyTorch", tooltip=tooltip, layout={"width": "auto"})
+        self.button = widgets.Button(description="ask PyTorch", layout={"width": "auto"})
+        self.about(layer)
         self.says = widgets.HTML()
         self.button.on_click(self._asked)
         super().__init__([self.button, self.says], layout={"flex_flow": "row wrap"})
+
+    def about(self, layer: str) -> None:
+        """Say which layer will be run."""
+        self.button.tooltip = f"run the real {layer} on these numbers and compare"
 
     def clear(self) -> None:
         """Forget an answer to earlier settings."""

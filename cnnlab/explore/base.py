@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -122,6 +123,7 @@ class SideSliders(widgets.VBox):
         self.sliders[0].description = self.name if linked else f"{self.name} h"
         self.sliders[1].description = f"{self.name} w"
         self.sliders[1].layout.display = "none" if linked else None
+        self._show()
         self._moved()
 
     def _moved(self, change: object = None) -> None:
@@ -131,26 +133,30 @@ class SideSliders(widgets.VBox):
         self.value = height if self.linked or height == width else (height, width)
 
     def _show(self, change: object = None) -> None:
-        # Both sliders follow before either speaks, or the first would report half a change.
-        if pair(self.value) == tuple(slider.value for slider in self.sliders):
-            return  # its own move, which must not change the scale under the hand
+        # Both sliders follow before either speaks, or the first would report half a change. A hidden one waits: what
+        # nobody sees need not be sent.
         self._showing = True
-        for slider, side in zip(self.sliders, pair(self.value), strict=True):
-            slider.max = max(slider.max, side)
-            slider.value = side
-            slider.max = max(self.most, side)
+        for slider, side in list(zip(self.sliders, pair(self.value), strict=True))[: 1 if self._as_one() else 2]:
+            if slider.value != side:  # not after its own move, which must not change the scale under the hand
+                slider.max = max(slider.max, side)
+                slider.value = side
+                slider.max = max(self.most, side)
         self._showing = False
 
+    def _as_one(self) -> bool:
+        return self.linked and not isinstance(self.value, tuple)
 
-def script(name: str) -> str:
-    """The browser's side of one explorer: its own file, then the part that all share."""
-    return "\n".join((HERE / each).read_text(encoding="utf-8") for each in (name, "edit.js", "view.js"))
+
+def script(*names: str) -> str:
+    """The browser's side of one explorer: its own files, after what all share: light and dark, copying."""
+    known = f"const TWINS = {json.dumps(svg.twins())};\nconst DARK_PAGES = {json.dumps(DARK_PAGES)};"
+    return "\n".join([known, *((HERE / name).read_text(encoding="utf-8") for name in ("theme.js", "copy.js", *names))])
 
 
 class View(anywidget.AnyWidget):
     """The browser's side: shows `picture["svg"]`, links its cells, plays. A subclass names its script as `_esm`."""
 
-    _css = (HERE / "view.css").read_text(encoding="utf-8") + svg.dark_css(f"{DARK_PAGES} .cnnlab")
+    _css = (HERE / "view.css").read_text(encoding="utf-8")
     # All of a state in one trait, so that one change is one message.
     picture = traitlets.Dict().tag(sync=True)
 
@@ -221,5 +227,10 @@ class Explorer(widgets.VBox):
             self._draw()
 
     def _draw(self) -> None:
+        # The picture goes first: what the eye waits for.
         self.view.picture = self._picture()
+        self._tidy()
         self.remedies.offer(self._offers())
+
+    def _tidy(self) -> None:
+        """Bring what stands around the picture in line with it."""

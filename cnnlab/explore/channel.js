@@ -1,7 +1,5 @@
 // What a picture of several channels says about itself, and what to light for each of its cells. view.js follows.
 
-const key = (r, c) => `${r},${c}`;
-const minus = (number) => String(number).replace("-", "−");
 const NO_TAP = "#fff0a8"; // where no weight gives a colour
 const MAPS = ["input", "kernel", "product"];
 // Maps are named by the row they are drawn in; there are never more than four.
@@ -18,7 +16,10 @@ class Picture {
     [this.bias, this.channel] = [Number(bias), Number(channel)];
     this.read = [...this.shown.keys()].filter((row) => this.members.includes(this.shown[row]));
     this.cells = {};
-    for (const part of PARTS) this.cells[part] = cellsOf(svg, part, this.shown);
+    for (const part of PARTS) {
+      const [map, place] = part.split("-");
+      this.cells[part] = cellsOf(svg, part, { map, row: Number(place), channel: this.shown[place] });
+    }
     this.order = [...this.cells.output.values()];
     this.start = defaultPin ? this.find("output", ...defaultPin.split(",")) : null;
   }
@@ -41,21 +42,6 @@ class Picture {
       r: y, c: x, weight: this.find(`kernel-${row}`, i, j),
     })));
   }
-}
-
-function cellsOf(svg, part, shown) {
-  const cells = new Map();
-  for (const element of svg.querySelectorAll(`[data-part="${part}"] [data-r]`)) {
-    const { r, c, v } = element.dataset;
-    const rect = element.firstElementChild;
-    const box = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
-    const [map, place] = part.split("-");
-    cells.set(key(r, c), {
-      element, part, map, row: Number(place), channel: shown[place], r: Number(r), c: Number(c), value: Number(v), box,
-      fill: rect.getAttribute("fill"), index: cells.size,
-    });
-  }
-  return cells;
 }
 
 // What to light and frame for the cell under the pointer, and how to say it.

@@ -28,7 +28,7 @@ SHORT = {"kernel": "kernel_size"}  # cnnlab.shapes' name: ours
 class ChannelView(View):
     """The browser's side of a ChannelExplorer."""
 
-    _esm = script("channel.js")
+    _esm = script("cells.js", "channel.js", "edit.js", "view.js")
     _css = View._css + (
         '.cnnlab .frame[class*="input-"], .cnnlab .frame[class*="kernel-"] { stroke: var(--kernel); }\n'
         '.cnnlab .frame[class*="product-"] { stroke: var(--output); }\n'

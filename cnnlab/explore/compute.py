@@ -1,4 +1,4 @@
-"""The values of one convolution, twice: as a sum over taps, and by PyTorch."""
+"""The values of one convolution, or transposed one, twice: as a sum over taps, and by PyTorch."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from cnnlab import shapes
 from cnnlab.draw.layer import Conv
+from cnnlab.draw.transposing import Transposed
 from cnnlab.explore.base import Setting, pair
 
 
@@ -26,16 +27,44 @@ def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: 
     return total.tolist()
 
 
+def stamp(
+    image: np.ndarray,
+    weights: np.ndarray,
+    stride: Setting,
+    padding: Setting,
+    output_padding: Setting,
+    dilation: Setting,
+) -> list:
+    """What nn.ConvTranspose2d computes for one channel: every weight adds the image, its pixels `stride` apart.
+    (H, W), (k_h, k_w) -> (o_h, o_w)
+    >>> stamp(np.array([[1, 2]]), np.array([[1, 10, 100]]), 2, 0, 0, 1)
+    [[1, 10, 102, 20, 200]]
+    """
+    steps, gaps, crop = pair(stride), pair(dilation), pair(padding)
+    outs = [
+        shapes.transposed_out_size(*axis)
+        for axis in zip(image.shape, weights.shape, steps, crop, pair(output_padding), gaps, strict=True)
+    ]
+    whole = np.zeros([out + 2 * side for out, side in zip(outs, crop, strict=True)], int)
+    ends = [(size - 1) * step + 1 for size, step in zip(image.shape, steps, strict=True)]
+    for (i, j), weight in np.ndenumerate(weights):
+        top, left = i * gaps[0], j * gaps[1]
+        whole[top : top + ends[0] : steps[0], left : left + ends[1] : steps[1]] += weight * image
+    return whole[crop[0] : crop[0] + outs[0], crop[1] : crop[1] + outs[1]].tolist()
+
+
 def torch_output(conv: Conv, channels: tuple[int, int, int] = (1, 1, 1)) -> np.ndarray | str:
-    """The first output channel of the real nn.Conv2d, or why PyTorch refuses. Channels are in, out and groups.
+    """The first output channel of the real layer, or why PyTorch refuses. Channels are in, out and groups.
     (H, W) -> (o_h, o_w)"""
     import torch  # takes seconds, so only who asks waits
 
     try:
         with torch.no_grad():
-            layer = torch.nn.Conv2d(
-                *channels[:2], conv.kernel_size, conv.stride, conv.padding, conv.dilation, channels[2]
-            )
+            make, more = torch.nn.Conv2d, {}
+            if isinstance(conv, Transposed):
+                make, more = torch.nn.ConvTranspose2d, {"output_padding": conv.output_padding}
+            settings = {name: getattr(conv, name) for name in ("kernel_size", "stride", "padding", "dilation")}
+            layer = make(*channels[:2], groups=channels[2], **settings, **more)
             image = torch.zeros(1, channels[0], *conv.size)
             image[0, 0] = torch.tensor(conv.image)
             layer.weight.zero_()

@@ -1,23 +1,25 @@
 // What a picture of a convolution says about itself, and what to light for each of its cells. view.js follows.
+// A transposed one has its windows turned round: they list the outputs that each input writes, and some are cropped.
 
-const key = (r, c) => `${r},${c}`;
-const minus = (number) => String(number).replace("-", "−");
 const plural = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
 const PARTS = ["input", "kernel", "output"];
 
 // What the picture says about itself: its cells, and who reads whom.
 class Picture {
   constructor(svg) {
-    const { windowsY, windowsX, divisor, bias, size, defaultPin } = svg.dataset;
+    const { windowsY, windowsX, divisor, bias, size, outShape, transposed, defaultPin } = svg.dataset;
+    this.transposed = transposed === "true";
     this.windows = [JSON.parse(windowsY), JSON.parse(windowsX)];
     this.readers = this.windows.map(invert);
     this.divisor = Number(divisor);
     this.bias = Number(bias);
-    this.size = size.split(",").map(Number);
+    [this.size, this.outs] = [size, outShape ?? "0,0"].map((text) => text.split(",").map(Number));
     this.cells = {};
     for (const part of PARTS) this.cells[part] = cellsOf(svg, part);
-    this.order = [...(this.cells.output?.values() ?? [])];
+    this.order = [...this.cells.output.values()].filter((cell) => !this.cropped(cell));
     this.start = defaultPin ? this.find("output", ...defaultPin.split(",")) : null;
+    this.order.forEach((cell, index) => { cell.index = index; });
+    for (const cell of this.cells.output.values()) if (this.cropped(cell)) cell.index = this.start.index;
   }
   find(part, r, c) {
     return this.cells[part]?.get(key(r, c));
@@ -25,38 +27,33 @@ class Picture {
   inside({ r, c }) {
     return r >= 0 && c >= 0 && r < this.size[0] && c < this.size[1];
   }
-  // The taps of one output: which weight meets which input position.
-  taps({ r, c }) {
-    const [rows, columns] = [this.windows[0][r], this.windows[1][c]];
-    return rows.flatMap((y, i) => columns.map((x, j) => ({
-      weight: this.find("kernel", i, j), pixel: this.find("input", y, x), at: { r: y, c: x },
+  cropped({ r, c }) {
+    return r < 0 || c < 0 || r >= this.outs[0] || c >= this.outs[1];
+  }
+  // Rows and columns come as (position, tap): which weight meets which cell of a part.
+  meet(part, rows, columns) {
+    return rows.flatMap(([y, i]) => columns.map(([x, j]) => ({
+      weight: this.find("kernel", i, j), cell: this.find(part, y, x), at: { r: y, c: x },
     })));
   }
-  // The places a weight touches: one for each output.
+  ahead(part, { r, c }) {
+    return this.meet(part, ...[this.windows[0][r], this.windows[1][c]].map((window) => window.map((at, tap) => [at, tap])));
+  }
+  back(part, { r, c }) {
+    return this.meet(part, this.readers[0].get(r) ?? [], this.readers[1].get(c) ?? []);
+  }
+  // The taps of one output: which weight meets which input position.
+  taps(output) {
+    return this.transposed ? this.back("input", output) : this.ahead("input", output);
+  }
+  // The outputs that a pixel goes into, each with the weight it uses.
+  uses(input) {
+    return this.transposed ? this.ahead("output", input) : this.back("output", input);
+  }
+  // The places a weight touches: one for each output, or of a transposed convolution one for each input.
   touched({ r, c }) {
     return this.windows[0].flatMap((rows) => this.windows[1].map((columns) => ({ r: rows[r], c: columns[c] })));
   }
-  // The outputs that read a pixel, each with the weight it uses.
-  uses({ r, c }) {
-    const [rows, columns] = [this.readers[0].get(r) ?? [], this.readers[1].get(c) ?? []];
-    return rows.flatMap(([y, i]) => columns.map(([x, j]) => ({
-      output: this.find("output", y, x), weight: this.find("kernel", i, j),
-    })));
-  }
-}
-
-function cellsOf(svg, part) {
-  const cells = new Map();
-  for (const element of svg.querySelectorAll(`[data-part="${part}"] [data-r]`)) {
-    const { r, c, v } = element.dataset;
-    const rect = element.firstElementChild;
-    const box = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
-    cells.set(key(r, c), {
-      element, part, r: Number(r), c: Number(c), value: Number(v), box,
-      fill: rect.getAttribute("fill"), label: element.textContent, index: cells.size,
-    });
-  }
-  return cells;
 }
 
 function invert(windows) {
@@ -75,20 +72,37 @@ function story(picture, cell) {
 
 function ofOutput(picture, cell) {
   const taps = picture.taps(cell);
-  const lit = taps.filter((tap) => tap.pixel).map((tap) => [tap.pixel, tap.weight?.fill]);
-  const terms = taps.map(({ weight, pixel, at }, n) => {
+  const lit = taps.filter((tap) => tap.cell).map((tap) => [tap.cell, tap.weight?.fill]);
+  const terms = taps.map(({ weight, cell: pixel, at }, n) => {
     const [w, x] = [weight?.value, pixel?.value];
     const sign = w < 0 ? "−" : n ? "+" : "";
     const text = w === undefined || x === undefined ? "…" : `${Math.abs(w)}·${x}`;
     return { sign, text, tap: weight?.fill, pad: !picture.inside(at), row: at.r };
   });
+  const words = picture.transposed ? writing : reading;
+  return {
+    lit, frames: { input: lit.map(([pixel]) => pixel), output: [cell] }, terms,
+    total: total(picture, cell, terms.length), ...words(picture, cell, taps),
+  };
+}
+
+function reading(picture, cell, taps) {
   const pads = taps.filter(({ at }) => !picture.inside(at)).length;
   const [rows, columns] = [picture.windows[0][cell.r], picture.windows[1][cell.c]];
   return {
-    lit, frames: { input: lit.map(([pixel]) => pixel), output: [cell] }, terms, total: total(picture, cell),
     title: `output (${cell.r}, ${cell.c})${pads ? ` · ${pads} of ${taps.length} terms are padding` : ""}`,
     spoken: `Output row ${cell.r}, column ${cell.c} is ${finished(picture, cell)}; it reads input rows ` +
       `${rows[0]} to ${rows.at(-1)} and columns ${columns[0]} to ${columns.at(-1)}.`,
+  };
+}
+
+function writing(picture, cell, taps) {
+  const out = picture.cropped(cell);
+  const count = taps.length ? `${plural(taps.length, "input")} ${taps.length === 1 ? "writes" : "write"} it` : "only the bias reaches it";
+  const said = `${count}${out ? ", but it is no part of the output" : ""}`;
+  return {
+    title: `${out ? "cropped" : "output"} (${minus(cell.r)}, ${minus(cell.c)}) · ${said}`,
+    spoken: `${out ? "Cropped" : "Output"} row ${cell.r}, column ${cell.c} is ${finished(picture, cell)}; ${said}.`,
   };
 }
 
@@ -96,20 +110,23 @@ function finished({ divisor }, { value }) {
   return minus(divisor === 1 ? value : (value / divisor).toFixed(2));
 }
 
-function total(picture, cell) {
+function total(picture, cell, terms) {
+  const result = `= ${finished(picture, cell)}`;
+  if (!terms) return { open: "", close: `bias\u00a0${minus(picture.bias)} `, result };
   const bias = ` ${picture.bias < 0 ? "−" : "+"} bias\u00a0${Math.abs(picture.bias)} `; // kept on one line
-  if (picture.divisor === 1) return { open: "", close: bias, result: `= ${finished(picture, cell)}` };
+  if (picture.divisor === 1) return { open: "", close: bias, result };
   const plain = minus(cell.value - picture.bias * picture.divisor);
-  const close = `) / ${picture.divisor}${bias}= ${plain}/${picture.divisor}${bias}`;
-  return { open: "(", close, result: `= ${finished(picture, cell)}` };
+  return { open: "(", close: `) / ${picture.divisor}${bias}= ${plain}/${picture.divisor}${bias}`, result };
 }
 
 function ofKernel(picture, cell) {
-  const places = picture.touched(cell);
-  const lit = places.map(({ r, c }) => picture.find("input", r, c)).filter(Boolean).map((pixel) => [pixel, cell.fill]);
-  const pads = places.filter((at) => !picture.inside(at)).length;
-  const says = `touches ${plural(places.length, "input position")}, one for each output` +
-    (pads ? `; ${pads.toLocaleString("en")} of them are padding` : "");
+  const part = picture.transposed ? "output" : "input", places = picture.touched(cell);
+  const lit = places.map(({ r, c }) => picture.find(part, r, c)).filter(Boolean).map((place) => [place, cell.fill]);
+  const lost = places.filter((at) => (picture.transposed ? picture.cropped(at) : !picture.inside(at))).length;
+  const says = picture.transposed ? `writes ${plural(places.length, "output position")}, one for each input` +
+    (lost ? `; ${lost.toLocaleString("en")} of them are cropped` : "")
+    : `touches ${plural(places.length, "input position")}, one for each output` +
+    (lost ? `; ${lost.toLocaleString("en")} of them are padding` : "");
   const name = `weight (${cell.r}, ${cell.c}) = ${weightOf(picture, cell)}`;
   return { lit: [...lit, [cell, cell.fill]], frames: { kernel: [cell] }, title: name, says, spoken: `${name} ${says}.` };
 }
@@ -120,13 +137,23 @@ function weightOf({ divisor }, { value }) {
 
 function ofInput(picture, cell) {
   const uses = picture.uses(cell);
-  const lit = uses.flatMap(({ output, weight }) => [[output, weight?.fill], [weight, weight?.fill]]);
-  const inside = picture.inside(cell);
-  const name = `${inside ? "input" : "padding"} (${cell.r}, ${cell.c}) = ${cell.value}`;
-  const says = uses.length ? `is used by ${plural(uses.length, "output")}, each time with another weight`
-    : "is used by no output";
+  const lit = uses.flatMap(({ cell: output, weight }) => [[output, weight?.fill], [weight, weight?.fill]]);
+  const name = `${picture.inside(cell) ? "input" : "padding"} (${cell.r}, ${cell.c}) = ${cell.value}`;
+  const says = (picture.transposed ? stamped : used)(picture, cell, uses);
   return {
-    lit: lit.filter(([target]) => target), frames: { input: [cell], output: uses.map((use) => use.output).filter(Boolean) },
-    title: name, says: uses.length === 1 ? "is used by 1 output" : says, spoken: `${name} ${says}.`,
+    lit: lit.filter(([target]) => target), frames: { input: [cell], output: uses.map((use) => use.cell).filter(Boolean) },
+    title: name, says, spoken: `${name} ${says}.`,
   };
+}
+
+function used(picture, cell, { length }) {
+  if (length < 2) return length ? "is used by 1 output" : "is used by no output";
+  return `is used by ${plural(length, "output")}, each time with another weight`;
+}
+
+function stamped(picture, cell, uses) {
+  const lost = uses.filter(({ at }) => picture.cropped(at)).length;
+  const each = uses.length > 1 ? `each weight times ${cell.value}` : `the weight times ${cell.value}`;
+  return `writes a stamp of ${plural(uses.length, "output")}: ${each}` +
+    (lost ? `; ${lost} of them ${lost === 1 ? "is" : "are"} cropped` : "");
 }

@@ -9,32 +9,33 @@ import numpy as np
 import traitlets
 
 from cnnlab import shapes
-from cnnlab.draw.conv import Conv, conv_picture, window_sum
-from cnnlab.draw.layer import LONGEST
+from cnnlab.draw.layer import LONGEST, Conv
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import presets
 from cnnlab.explore.ask import Answer, Ask, compare
 from cnnlab.explore.base import Choice, Explorer, Numbers, Setting, Sides, View, Whole, pair, script
-from cnnlab.explore.compute import correlate, torch_output
-from cnnlab.explore.facts import FORMULAS, conv_facts
+from cnnlab.explore.compute import torch_output
+from cnnlab.explore.facts import conv_facts
 from cnnlab.explore.guess import Question, Verdict, parse_guess, verdict
+from cnnlab.explore.kinds import CONV, TRANSPOSED, Kind, offers, short
 from cnnlab.explore.panel import SLIDERS, Panel
 
 AXES = ("height", "width")
-REMEDIES = {"padding": "padding", "dilation": "dilation", "kernel": "kernel_size", "size": "size"}
 OWN = "own"
 CHANNELS = ("in_channels", "out_channels", "groups")
-USUAL = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+USUAL = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+LETTERS = {"k": "kernel_size", "s": "stride", "p": "padding", "op": "output_padding", "d": "dilation"}
+SILENT = {"op": 0, "d": 1}  # what the one line leaves out
 
 
 class ConvView(View):
     """The browser's side of a ConvExplorer."""
 
-    _esm = script("conv.js")
+    _esm = script("cells.js", "conv.js", "edit.js", "view.js")
 
 
 class ConvExplorer(Explorer):
-    """A convolution. Sizes are an int, or a pair (height, width), and every setting can be assigned to.
+    """A convolution, or a transposed one. Sizes are an int or a pair (height, width); every setting can be assigned to.
 
     `out_shape` is (height, width), or None where `error` says why no such layer exists. The first channel is drawn.
     """
@@ -46,6 +47,8 @@ class ConvExplorer(Explorer):
     stride = Sides(1)
     padding = Sides(0, least=0)
     dilation = Sides(1)
+    transposed = traitlets.Bool(False)
+    output_padding = Sides(0, least=0)
     in_channels = Whole(1)
     out_channels = Whole(1)
     groups = Whole(1)
@@ -68,6 +71,8 @@ class ConvExplorer(Explorer):
         padding: Setting = 0,
         dilation: Setting = 1,
         *,
+        transposed: bool = False,
+        output_padding: Setting = 0,
         in_channels: int = 1,
         out_channels: int = 1,
         groups: int = 1,
@@ -86,6 +91,8 @@ class ConvExplorer(Explorer):
             stride=stride,
             padding=padding,
             dilation=dilation,
+            transposed=transposed,
+            output_padding=output_padding,
             in_channels=in_channels,
             out_channels=out_channels,
             groups=groups,
@@ -108,6 +115,11 @@ class ConvExplorer(Explorer):
     def kernel(self, value: Setting) -> None:
         self.kernel_size = value
 
+    @property
+    def kind(self) -> Kind:
+        """What a layer of this kind does: `output_padding` counts for the transposed one alone."""
+        return TRANSPOSED if self.transposed else CONV
+
     # ---- results ----
 
     @property
@@ -117,8 +129,10 @@ class ConvExplorer(Explorer):
 
     def code(self) -> str:
         """The line that makes this layer in PyTorch."""
-        given = [f", {name}={getattr(self, name)}" for name, usual in USUAL.items() if getattr(self, name) != usual]
-        return f"nn.Conv2d({self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}{''.join(given)})"
+        names = [name for name in USUAL if name in (*self.kind.settings, "groups")]
+        given = [f", {name}={getattr(self, name)}" for name in names if getattr(self, name) != USUAL[name]]
+        channels = f"{self.in_channels}, {self.out_channels}"
+        return f"{self.kind.layer}({channels}, kernel_size={self.kernel_size}{''.join(given)})"
 
     def static(self, pin: tuple[int, int] | None = None) -> Picture:
         """The same picture without a browser's help, for GitHub and for print; `pin` is the output to write out."""
@@ -130,19 +144,20 @@ class ConvExplorer(Explorer):
                 f"pin={pin!r} is not an output of {self!r}; leave it out, or give a row and a column inside"
             )
         pin = pin or conv.default_pin
-        lines = [f"output ({pin[0]}, {pin[1]}) = {window_sum(conv, pin)}"] if pin else []
+        lines = [f"output ({pin[0]}, {pin[1]}) = {self.kind.written_out(conv, pin)}"] if pin else []
         lines += [f"{name}: {text}" for name, text in self.facts()] + [self.code()]
-        return Picture(conv_picture(conv, pin, lines, still=True, heat=self.heat), repr(self))
+        return Picture(self.kind.picture(conv, pin, lines, still=True, heat=self.heat), repr(self))
 
     def facts(self) -> list[tuple[str, str]]:
         """Shape and cost, with the numbers that make them; none while there is no output to see."""
         return [] if self.error or self.hidden else conv_facts(self.conv, self._channels())
 
     def __repr__(self) -> str:
-        names = {"k": self.kernel_size, "s": self.stride, "p": self.padding, "d": self.dilation}
-        shown = [f"{name}={_short(value)}" for name, value in names.items() if name != "d" or value != 1]
-        result = _short(self.out_shape, always=True) if self.out_shape else "no output"
-        return f"ConvExplorer({_short(self.size, always=True)}, {', '.join(shown)} → {'?' if self.hidden else result})"
+        given = {letter: getattr(self, name) for letter, name in LETTERS.items() if name in self.kind.settings}
+        shown = [f"{name}={short(value)}" for name, value in given.items() if value != SILENT.get(name)]
+        shown += ["transposed"] * self.transposed
+        result = short(self.out_shape, always=True) if self.out_shape else "no output"
+        return f"ConvExplorer({short(self.size, always=True)}, {', '.join(shown)} → {'?' if self.hidden else result})"
 
     # ---- what one can do ----
 
@@ -155,14 +170,14 @@ class ConvExplorer(Explorer):
 
     def check(self, text: str) -> Verdict:
         """Judge a typed guess of the output size; a right one shows the output."""
-        self.verdict = verdict(parse_guess(text), self._geometry())
+        self.verdict = verdict(parse_guess(text), self._geometry(), self.kind.rules)
         if self.verdict.right and self.hidden:
             self._guessed = self._geometry()
             self._draw()
         return self.verdict
 
     def ask_torch(self) -> Answer:
-        """Run the real nn.Conv2d with these weights on this input and compare; the answer stays in `answer`."""
+        """Run the real layer with these weights on this input and compare; the answer stays in `answer`."""
         ours = None if self.error else np.array(self.conv.out) / self.conv.divisor
         self.answer = compare(ours, torch_output(self.conv, self._channels()))
         return self.answer
@@ -184,13 +199,13 @@ class ConvExplorer(Explorer):
         return self.in_channels, self.out_channels, self.groups
 
     def _geometry(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(pair(getattr(self, name))[axis] for name in SLIDERS) for axis in (0, 1))
+        return tuple(tuple(pair(getattr(self, name))[axis] for name in self.kind.settings) for axis in (0, 1))
 
     def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
         outs, errors, axes = [], {}, self._geometry()
         for name, axis in zip(AXES, axes, strict=True):
             try:
-                outs.append(shapes.out_size(*axis))
+                outs.append(self.kind.out_size(*axis))
             except shapes.ShapeError as error:
                 errors[name] = str(error)
         if errors:
@@ -209,13 +224,12 @@ class ConvExplorer(Explorer):
         weights, divisor = (
             (presets.fit(self.own_weights, kernel_size), 1) if own else presets.KERNELS[self.weights](kernel_size)
         )
-        settings = (self.stride, self.padding, self.dilation)
+        settings = {name: pair(getattr(self, name)) for name in self.kind.settings[2:]}
         out = None
         if self.error is None:
-            out = (np.array(correlate(image, weights, *settings)) + self.bias * divisor).tolist()
-        return Conv(
-            image.tolist(), weights.tolist(), out, *map(pair, settings), divisor, self.bias, self.error, self.weights
-        )
+            out = (np.array(self.kind.values(image, weights, **settings)) + self.bias * divisor).tolist()
+        rest = {"divisor": divisor, "bias": self.bias, "error": self.error, "weights_name": self.weights}
+        return self.kind.numbers(image.tolist(), weights.tolist(), out, **settings, **rest)
 
     def _shown(self) -> Conv:
         return replace(self.conv, out=None, error=None) if self.hidden else self.conv
@@ -223,11 +237,10 @@ class ConvExplorer(Explorer):
     def _picture(self) -> dict[str, object]:
         self.out_shape, self.error = self._solve()
         self.conv, self.answer = self._conv(), None
-        self._tidy()
         return {
-            "svg": conv_picture(self._shown(), heat=self.heat),
+            "svg": self.kind.picture(self._shown(), heat=self.heat),
             "facts": self.facts(),
-            "formulas": FORMULAS,
+            "formulas": self.kind.formulas,
             "code": self.code(),
             "error": None if self.hidden else self.error,
             "asked": self.hidden,
@@ -243,26 +256,17 @@ class ConvExplorer(Explorer):
             self.verdict = None
             self.question.ask(self.hidden)
         self.asking.clear()
+        self.asking.about(self.kind.layer)
         self.asking.layout.display = "none" if self.hidden else None
-        now = {name: getattr(self, name) for name in (*SLIDERS, *CHANNELS)}
+        now = {name: getattr(self, name) for name in (*SLIDERS, *CHANNELS, "transposed")}
+        now["output_padding"] *= self.transposed  # of an ordinary layer it says nothing
         self.panel.settled(next((name for name, given in presets.SETTINGS.items() if given == now), None))
 
     def _offers(self) -> list[tuple[dict[str, Setting], str]]:
         if not self.error or self.hidden:
             return []
-        changes = [
-            {name: value for fix in shapes.remedies(*axis) for name, value in fix.items()} for axis in self._geometry()
-        ]
-        broken = [change for change in changes if change]
-        if not broken:
-            return [({"groups": 1}, "groups = 1")]
-        offers = []
-        for short, name in REMEDIES.items():
-            if all(short in change for change in broken):
-                now = pair(getattr(self, name))
-                value = tuple(change.get(short, side) for change, side in zip(changes, now, strict=True))
-                offers.append(({name: value}, f"{name} = {_short(value)}"))
-        return offers
+        now = {name: getattr(self, name) for name in self.kind.settings}
+        return offers(self.kind, self._geometry(), now) or [({"groups": 1}, "groups = 1")]
 
     # ---- controls ----
 
@@ -273,7 +277,7 @@ class ConvExplorer(Explorer):
         return widgets.VBox([self.panel, self.question])
 
     def _below(self) -> list[widgets.Widget]:
-        self.asking = Ask(self.ask_torch, "nn.Conv2d")
+        self.asking = Ask(self.ask_torch, self.kind.layer)
         return [self.asking]
 
 
@@ -283,9 +287,3 @@ def _suitable(size: object) -> str:
         return "shirt" if max(pair(size)) <= LONGEST else "ramp"
     except TypeError:
         return "shirt"  # the size is refused in a moment, with a better sentence
-
-
-def _short(value: Setting, always: bool = False) -> str:
-    # A size reads as a size even where both sides agree; other settings are one number then.
-    height, width = pair(value)
-    return f"{height}×{width}" if always or height != width else str(height)

@@ -1,7 +1,7 @@
 // Other values, from the learner: a number typed for the pinned cell, or a stroke of the brush over the input.
 // Python hears of each once: {"part", "cells": [[row, column, value], …]}.
 
-const BRIGHT = { 0: "#fbfbfc", 9: "#9b9fa5" }; // ends of the grey shading; the dark theme has twins for both
+const BRIGHT = { 0: "#fbfbfc", 9: "#9b9fa5" }; // ends of the grey shading
 const LARGEST = 99;
 
 class Editor {
@@ -95,10 +95,9 @@ class Editor {
     if (!this.paintable(cell)) return;
     const { value, cells } = this.stroke;
     cells.set(cell, [cell.r, cell.c, value]);
-    cell.element.classList.remove("lit");
-    cell.element.firstElementChild.setAttribute("fill", BRIGHT[value]);
-    const label = cell.element.querySelector("text");
-    if (label) label.textContent = value;
+    cell.dim();
+    cell.element.setAttribute("fill", themed(BRIGHT[value]));
+    if (cell.label) cell.label.textContent = value;
   }
 
   lift() {

@@ -80,7 +80,7 @@ class Drawn {
     const grow = Math.max(0, (LEAST - length) / 2);
     const [x, y] = [left, top].map((first) => this.edge + first * this.cell - grow);
     const width = length + 2 * grow;
-    const ink = own ? INKS.output : INKS.kernel;
+    const ink = themed(own ? INKS.output : INKS.kernel);
     const side = this.element.viewBox.baseVal.width + 2 * this.element.viewBox.baseVal.x;
     const [near, far] = [[x, y].map((at) => Math.max(at, -RIM)), [x, y].map((at) => Math.min(at + width, side + RIM))];
     const cut = near[0] > x || near[1] > y || far[0] < x + width || far[1] < y + width;
@@ -124,13 +124,13 @@ class Page {
       const row = event.target.closest("tr");
       if (row?.dataset.layer) this.hold(this.picture.middle(Number(row.dataset.layer)));
     });
-    this.copy.addEventListener("click", () => this.copyCode());
+    copies(this.copy, this.code.firstElementChild);
   }
 
   // A new state from the kernel: the unit stays where it can.
   show({ svg, rows, code, error, title, effective }) {
     const stayed = this.chosen && this.unit; // only what a learner chose; else the new middle
-    this.stage.innerHTML = svg;
+    this.stage.innerHTML = themed(svg);
     const drawn = this.stage.firstElementChild;
     drawn.querySelector("title").remove(); // the browser would show it over every map
     this.picture = new Picture(drawn);
@@ -197,7 +197,7 @@ class Page {
       map.show(spans, (gaps ?? []).map((gap) => gap.map((at) => at - first)), map.number > 0 && map.number === unit[0]);
     }
     for (const label of labels.slice(1, sizes.length)) {
-      label.setAttribute("fill", Number(label.dataset.name) === unit[0] ? INKS.output : INKS.ink);
+      label.setAttribute("fill", themed(Number(label.dataset.name) === unit[0] ? INKS.output : INKS.ink));
     }
     for (const row of this.table.rows) row.classList.toggle("chosen", Number(row.dataset.layer) === unit[0]);
     if (told) told.textContent = this.short(unit);
@@ -212,18 +212,6 @@ class Page {
     const [first, last] = this.picture.spans(unit, 0)[0];
     const side = last - first + 1;
     return `${side} × ${side} field${side > this.picture.sizes[0] ? ", beyond the input" : ""}`;
-  }
-
-  async copyCode() {
-    const text = this.code.firstElementChild.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      this.copy.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(this.code.firstElementChild); // no permission: Ctrl+C is one key away
-      this.copy.textContent = "Selected";
-    }
-    setTimeout(() => { this.copy.textContent = "Copy"; }, 1200);
   }
 }
 
@@ -240,9 +228,6 @@ function rowOf(cells, layer, { sizes, reach }) {
 export default {
   render({ model, el }) {
     const page = new Page(el);
-    const update = () => page.show(model.get("picture"));
-    model.on("change:picture", update);
-    update();
-    return () => model.off("change:picture", update);
+    return follow(model, (picture) => page.show(picture));
   },
 };

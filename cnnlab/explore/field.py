@@ -15,7 +15,7 @@ from cnnlab.draw.chain import Chain, Step, Unit, sight
 from cnnlab.draw.field import field_picture
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import presets
-from cnnlab.explore.base import HERE, Choice, Explorer, View, Whole
+from cnnlab.explore.base import HERE, Choice, Explorer, View, Whole, script
 from cnnlab.explore.rows import LayerRows
 from cnnlab.explore.stacks import STACKS, Layers, larger_input, torch_line
 
@@ -41,8 +41,8 @@ def _chain(size: int, layers: tuple[Step, ...]) -> Chain:
 class FieldView(View):
     """The browser's side of a ReceptiveFieldExplorer."""
 
-    _esm = (HERE / "field.js").read_text(encoding="utf-8")
-    _css = View._css + (HERE / "field.css").read_text(encoding="utf-8")
+    _esm = script("field.js")
+    _css = View._css + "".join((HERE / name).read_text(encoding="utf-8") for name in ("rows.css", "field.css"))
 
 
 class ReceptiveFieldExplorer(Explorer):

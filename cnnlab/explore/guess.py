@@ -11,7 +11,7 @@ import ipywidgets as widgets
 
 from cnnlab.sizes import effective_kernel
 
-Axis = tuple[int, int, int, int, int]  # size, kernel, stride, padding, dilation
+Axis = tuple[int, ...]  # size, kernel, stride, padding, dilation; a transposed one has output_padding before the last
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,23 @@ def slips(size: int, kernel: int, stride: int = 1, padding: int = 0, dilation: i
     return {hint: length for hint, length in made.items() if length > 0 and length != right}
 
 
+def named(guess: int, made: dict[str, int]) -> str:
+    """The slips that lead to a guess, two at most; empty where none does.
+    >>> named(4, {"the + 1 is missing": 4, "the stride is left out": 9})
+    'the + 1 is missing'
+    """
+    found = [text for text, length in made.items() if length == guess]
+    return f"either {found[0]}; or {found[1]}" if len(found) > 1 else "".join(found)
+
+
 def hint(guess: int, axis: Axis) -> str:
     """What is wrong with a guess along one axis: the slip that leads there, or which way to go.
     >>> hint(9, (12, 3, 1, 0, 1))
     'the + 1 is missing: the place where the kernel starts counts too'
     """
-    found = [text for text, length in slips(*axis).items() if length == guess]
-    if len(found) > 1:
-        return f"either {found[0]}; or {found[1]}"
+    found = named(guess, slips(*axis))
     if found:
-        return found[0]
+        return found
     size, kernel, stride, padding, dilation = axis
     span, right = effective_kernel(kernel, dilation), out_length(*axis)
     full = size + 2 * padding
@@ -86,22 +93,43 @@ def hint(guess: int, axis: Axis) -> str:
     return f"{way}; of {full} px the kernel spans {span}: how many steps of {stride} are left, and one place more?"
 
 
-def verdict(guess: tuple[int, int] | None, axes: tuple[Axis, Axis]) -> Verdict:
+@dataclass(frozen=True)
+class Rules:
+    """How guesses about one kind of layer are judged: a length, a hint, and what is said about no output."""
+
+    length: Callable[..., int | None]
+    hint: Callable[[int, Axis], str]
+    none: str
+    some: str
+
+
+CONV = Rules(
+    out_length,
+    hint,
+    none="the kernel does not fit",
+    some="the kernel fits into the padded input, so there is an output",
+)
+
+
+def verdict(guess: tuple[int, int] | None, axes: tuple[Axis, Axis], rules: Rules = CONV) -> Verdict:
     """Whether (height, width), or None for no output, is what the two axes give."""
-    lengths = tuple(out_length(*axis) for axis in axes)
+    lengths = tuple(rules.length(*axis) for axis in axes)
     right = None if None in lengths else lengths
     if guess == right:
-        return Verdict(
-            True, "Right: " + (f"{right[0]} × {right[1]}." if right else "no output, the kernel does not fit.")
-        )
+        return Verdict(True, "Right: " + (f"{right[0]} × {right[1]}." if right else f"no output, {rules.none}."))
     if guess is None:
-        return Verdict(False, "Not quite: the kernel fits into the padded input, so there is an output.")
+        return Verdict(False, f"Not quite: {rules.some}.")
     if right and guess == right[::-1]:
         return Verdict(False, "Not quite: height comes first, then width.")
-    return Verdict(False, f"Not quite: {_where(guess, lengths, axes)}.")
+    return Verdict(False, f"Not quite: {_where(guess, lengths, axes, rules.hint)}.")
 
 
-def _where(guess: tuple[int, int], lengths: tuple[int | None, ...], axes: tuple[Axis, Axis]) -> str:
+def _where(
+    guess: tuple[int, int],
+    lengths: tuple[int | None, ...],
+    axes: tuple[Axis, Axis],
+    hint: Callable[[int, Axis], str],
+) -> str:
     if axes[0] == axes[1] and guess[0] == guess[1]:
         return hint(guess[0], axes[0])
     rows = zip(("height", "width"), guess, lengths, axes, strict=True)

@@ -10,13 +10,16 @@ import traitlets
 from cnnlab.explore.base import LABEL_WIDTH, Explorer, SideSliders
 
 # name, and where its slider ends unless a larger value is given
-SLIDERS = {"size": 32, "kernel_size": 11, "stride": 8, "padding": 8, "dilation": 6}
+SLIDERS = {"size": 32, "kernel_size": 11, "stride": 8, "padding": 8, "dilation": 6, "output_padding": 7}
 PARTS = {"size": "input", "padding": "input", "kernel_size": "kernel", "dilation": "kernel", "stride": "output"}
+PARTS["output_padding"] = "output"
 STYLE = {"description_width": LABEL_WIDTH}
+WIDER = "124px"  # for the longest name, with its side
 PLAIN = "choose …"  # what a list of settings says while it has nothing to say
 SWITCHES = {
     "guess": ("guess first", "hide the output until its size is guessed"),
-    "heat": ("heat map", "colour each pixel by how many outputs use it"),
+    "heat": ("heat map", "colour each pixel by how often it is used: the inputs, or of a transposed one the outputs"),
+    "transposed": ("transposed", "turn the layer round: every input pixel writes a stamp into the output"),
 }
 
 
@@ -44,8 +47,10 @@ class Panel(widgets.VBox):
         columns = [
             (slider["size"], slider["padding"], image, self._count("in_channels")),
             (slider["kernel_size"], slider["dilation"], weights, self._count("out_channels")),
-            (slider["stride"], self.apart, self.start, self._count("groups")),
+            (slider["stride"], slider["output_padding"], self.apart, self.start, self._count("groups")),
         ]
+        stride, extra, *others = columns[2]
+        self.last_column = [*stride.sliders, *extra.sliders, *others]
         layout = {
             "grid_template_columns": "repeat(auto-fit, minmax(240px, 1fr))",
             "max_width": "900px",
@@ -90,5 +95,9 @@ class Panel(widgets.VBox):
             self.choose(change["new"])
 
     def settled(self, name: str | None) -> None:
-        """Name the settings that hold, or none of the list."""
+        """Name the settings that hold, or none of the list; show those alone that count."""
         self.start.value = name or PLAIN
+        transposed = self.explorer.transposed
+        self.sliders["output_padding"].layout.display = None if transposed else "none"
+        for control in self.last_column:
+            control.style.description_width = WIDER if transposed else LABEL_WIDTH

@@ -1,7 +1,5 @@
 // What a picture of a pooling layer says about itself, and what to light for each of its cells. view.js follows.
 
-const key = (r, c) => `${r},${c}`;
-const minus = (number) => String(number).replace("-", "−");
 const PARTS = ["input", "output"];
 const WON = "#f5a25d", SEEN = "#fff0a8"; // as in the still picture
 const WORDS = { max: "largest", min: "smallest", avg: "mean" };
@@ -46,17 +44,6 @@ class Picture {
     const reading = (axis, at) => this.windows[axis].flatMap((window, index) => (window.includes(at) ? [index] : []));
     return reading(0, r).flatMap((y) => reading(1, c).map((x) => ({ r: y, c: x, cell: this.find("output", y, x) })));
   }
-}
-
-function cellsOf(svg, part) {
-  const cells = new Map();
-  for (const element of svg.querySelectorAll(`[data-part="${part}"] [data-r]`)) {
-    const { r, c, v } = element.dataset;
-    const rect = element.firstElementChild;
-    const box = ["x", "y", "width", "height"].map((name) => Number(rect.getAttribute(name)));
-    cells.set(key(r, c), { element, part, r: Number(r), c: Number(c), value: Number(v), box, index: cells.size });
-  }
-  return cells;
 }
 
 function shown(value) {

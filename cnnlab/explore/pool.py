@@ -42,7 +42,7 @@ class Shift(traitlets.TraitType):
 class PoolView(View):
     """The browser's side of a PoolExplorer."""
 
-    _esm = script("pool.js")
+    _esm = script("cells.js", "pool.js", "edit.js", "view.js")
 
 
 class PoolExplorer(Explorer):

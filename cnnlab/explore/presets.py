@@ -145,7 +145,17 @@ SETTINGS: dict[str, dict[str, int]] = {
         "in_channels": 3,
         "out_channels": 64,
     },
+    "transposed ×2": {"size": 6, "kernel_size": 4, "stride": 2, "padding": 1, "transposed": True},
     "ResNet, stem": {"size": 224, "kernel_size": 7, "stride": 2, "padding": 3, "in_channels": 3, "out_channels": 64},
 }
-_PLAIN = {"stride": 1, "padding": 0, "dilation": 1, "in_channels": 1, "out_channels": 1, "groups": 1}
+_PLAIN = {
+    "stride": 1,
+    "padding": 0,
+    "dilation": 1,
+    "in_channels": 1,
+    "out_channels": 1,
+    "groups": 1,
+    "transposed": False,
+    "output_padding": 0,
+}
 SETTINGS = {name: {**_PLAIN, **given} for name, given in SETTINGS.items()}

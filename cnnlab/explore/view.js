@@ -48,13 +48,13 @@ class Page {
     this.play.addEventListener("click", () => this.toggle());
     this.scrub.addEventListener("input", () => this.hold(this.picture.order[this.scrub.value]));
     this.speed.addEventListener("change", () => this.timer && this.run());
-    this.copy.addEventListener("click", () => this.copyCode());
+    copies(this.copy, this.code.firstElementChild);
   }
 
   // A new state from the kernel: the pin stays where it can.
   show({ svg, facts, code, error, title, asked = false, formulas = [], editable = false }) {
     const pin = this.pin;
-    this.stage.innerHTML = svg;
+    this.stage.innerHTML = themed(svg);
     const drawn = this.stage.firstElementChild;
     this.stage.setAttribute("aria-label", `${drawn.getAttribute("aria-label")}. ${KEYS}`);
     drawn.querySelector("title").remove(); // the browser would show it over every cell
@@ -159,12 +159,9 @@ class Page {
   paint() {
     const cell = this.hovered ?? this.pin;
     const told = story(this.picture, cell);
-    for (const old of this.lit ?? []) old.element.classList.remove("lit");
+    for (const old of this.lit ?? []) old.dim();
     this.lit = told.lit.map(([target]) => target);
-    for (const [target, tap] of told.lit) {
-      target.element.classList.add("lit");
-      target.element.style.setProperty("--tap", tap ?? "#f5a25d");
-    }
+    for (const [target, tap] of told.lit) target.light(tap ?? "#f5a25d");
     for (const part of PARTS) {
       this.stage.classList.toggle(`from-${part}`, part === cell.part);
       this.frame(part, told.frames[part]);
@@ -190,28 +187,20 @@ class Page {
     this.sum.firstElementChild.textContent = title;
     this.terms.innerHTML = terms ? written(terms, sum) : `<span class="says">${says}</span>${this.editor.entry(cell)}`;
     if (terms && !this.settled) this.settle();
-    const { order } = this.picture;
-    const index = this.pin.part === "output" ? this.pin.index : this.picture.start.index;
-    this.scrub.value = index;
-    this.count.textContent = `output ${index + 1} of ${order.length}`;
+    // Of a large output not all is drawn, but all is counted.
+    const { order, start } = this.picture;
+    const now = this.pin.part === "output" ? order[this.pin.index] : start;
+    const [rows, columns] = this.stage.firstElementChild.dataset.outShape.split(",").map(Number);
+    const count = (number) => `output ${number.toLocaleString("en")} of ${(rows * columns).toLocaleString("en")}`;
+    this.scrub.value = now.index;
+    this.count.textContent = count(now.r * columns + now.c + 1);
+    this.count.style.minWidth = `${count(rows * columns).length}ch`; // or the slider would change its length
   }
 
   // What follows must not jump when a short sentence takes the place of a long sum. Measured once all is laid out:
   // asking earlier would have the browser lay everything out twice.
   settle() {
     this.settled = requestAnimationFrame(() => { this.terms.style.minHeight = `${this.terms.offsetHeight}px`; });
-  }
-
-  async copyCode() {
-    const text = this.code.firstElementChild.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      this.copy.textContent = "Copied";
-    } catch {
-      getSelection().selectAllChildren(this.code.firstElementChild); // no permission: Ctrl+C is one key away
-      this.copy.textContent = "Selected";
-    }
-    setTimeout(() => { this.copy.textContent = "Copy"; }, 1200);
   }
 }
 
@@ -236,9 +225,7 @@ function written(terms, { open, close, result }) {
 export default {
   render({ model, el }) {
     const page = new Page(el, (message) => model.send(message));
-    const update = () => page.show(model.get("picture"));
-    model.on("change:picture", update);
-    update();
-    return () => { page.stop(); model.off("change:picture", update); };
+    const unfollow = follow(model, (picture) => page.show(picture));
+    return () => { page.stop(); unfollow(); };
   },
 };
