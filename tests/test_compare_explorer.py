@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from torch import nn
 
 from cnnlab.draw import svg
 from cnnlab.explore import CompareExplorer
-from cnnlab.explore.compare import PAIRS, Part
+from cnnlab.explore.pairs import PAIRS, Part
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -150,8 +150,9 @@ def test_controls_and_settings_are_one():
 def test_many_changes_leave_no_widget_behind():
     explorer = CompareExplorer()
     before = len(_instances)
-    for move in range(200):
+    for move in range(300):
         explorer.channels = 1 + move
+        explorer.right = [3] * (1 + move % 2)
     assert len(_instances) == before
 
 
@@ -162,6 +163,103 @@ def test_torch_and_pyplot_stay_out():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_rows_edit_both_stacks():
+    explorer = CompareExplorer()
+    left, right = explorer.rows["left"], explorer.rows["right"]
+    left.rows[0].kind.value = "depthwise"
+    assert explorer.left == (Part("depthwise", 5),)
+    right.rows[1].numbers[0].value = 7
+    assert explorer.right == (Part("conv", 3), Part("conv", 7))
+    right.children[-1].children[1].click()
+    assert explorer.right == (Part("conv", 3), Part("conv", 7), Part("depthwise", 3))
+    right.rows[0].remove.click()
+    assert explorer.right == (Part("conv", 7), Part("depthwise", 3))
+    assert explorer.preset_choice.value == "own pair"
+    assert (left.rows[0].remove.disabled, right.rows[0].remove.disabled) == (True, False)
+
+
+def test_a_kernel_that_rows_do_not_offer_is_shown_and_stays():
+    explorer = CompareExplorer([21, 3])
+    row = explorer.rows["left"].rows[0]
+    assert (row.numbers[0].value, row.numbers[0].options) == (21, (1, 3, 5, 7, 21))
+    explorer.rows["left"].rows[1].remove.click()
+    assert explorer.left == (Part("conv", 21),)
+
+
+# ---- pixels, layers and workings -------------------------------------------------------------------------------------
+
+
+def ways_by_hand(kernels: list[int], row: int, column: int) -> int:
+    """Every choice of one tap in each layer, counted if it leads there."""
+    taps = [list(product(range(-(k // 2), k // 2 + 1), repeat=2)) for k in kernels]
+    return sum((sum(r for r, _ in path), sum(c for _, c in path)) == (row, column) for path in product(*taps))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    left=st.lists(st.sampled_from([1, 3, 5]), min_size=1, max_size=3),
+    right=st.lists(st.sampled_from([1, 3]), min_size=1, max_size=3),
+    row=st.integers(-7, 7),
+    column=st.integers(-7, 7),
+)
+def test_the_ways_of_a_pixel_are_the_choices_of_taps(left, right, row, column):
+    found = CompareExplorer(left, right).ways(row, column)
+    assert found == (ways_by_hand(left, row, column), ways_by_hand(right, row, column))
+
+
+@pytest.mark.parametrize(
+    ("pixel", "expected"),
+    [
+        ((-1, 2), "pixel (−1, 2) reaches the left unit by 1 way of 49 and the right unit by 2 ways of 81"),
+        ((3, 0), "pixel (3, 0) reaches the left unit by 1 way of 49 and does not reach the right unit"),
+        ((4, -4), "pixel (4, −4) reaches neither unit"),
+    ],
+)
+def test_a_pixel_is_told_in_words(pixel, expected):
+    explorer = CompareExplorer([7], [3, 3])
+    assert explorer.story(*pixel) == expected
+    root = ET.fromstring(str(explorer.static(pixel)))
+    said = " ".join(e.text for e in root.findall(f"{SVG}text"))
+    assert expected in said
+    assert len(root.findall(f"{SVG}rect[@class='pixel']")) == 2
+
+
+def test_a_pixel_that_only_the_right_side_sees():
+    expected = "pixel (2, 2) does not reach the left unit and reaches the right unit by 1 way of 81"
+    assert CompareExplorer([3], [3, 3]).story(2, 2) == expected
+
+
+def test_counts_do_not_overflow():
+    explorer = CompareExplorer([7] * 14, [3])
+    assert sum(map(sum, explorer._sides[0].ways)) == 49**14
+
+
+@settings(max_examples=25, deadline=None)
+@given(parts=STACK, channels=st.integers(1, 6), size=st.integers(1, 9))
+def test_layers_share_out_the_whole(parts, channels, size):
+    explorer = CompareExplorer(parts, [3], channels, size)
+    found = explorer.contributions("left")
+    assert [one.before for one in found[1:]] == [one.after for one in found[:-1]]
+    assert (found[0].before, found[-1].after) == (1, explorer.field("left").size)
+    made: dict = {"nn": nn}
+    exec(explorer.code(), made)
+    sizes = [layer.weight.numel() for layer in made["left"] if isinstance(layer, nn.Conv2d)]
+    shares = [one.shares["parameters"] for one in found]
+    assert [last - first for first, last in shares] == pytest.approx([size / sum(sizes) for size in sizes])
+    assert all(f" = {size:,} of its parameters" in one.words for size, one in zip(sizes, found, strict=True))
+
+
+@pytest.mark.parametrize("name", ["receptive field", "parameters", "MACs", "activation bytes"])
+@pytest.mark.parametrize("right", [[3, 3], [("depthwise", 3), 1], [1]])
+def test_workings_work_out(name, right):
+    found = measures(CompareExplorer([5], right, channels=12, size=7))[name]
+    for value, working in zip(found.values, found.workings, strict=True):
+        *_, sum_, result = working.replace(" px", "").split(" = ")
+        for sign, plain in (("·", "*"), ("²", "**2"), ("−", "-")):
+            sum_ = sum_.replace(sign, plain)
+        assert eval(sum_) == int(result.replace(",", "")) == value
 
 
 # ---- the picture -----------------------------------------------------------------------------------------------------
@@ -182,6 +280,7 @@ def boxes(root: ET.Element):
         *({"preset": name} for name in PAIRS),
         {"preset": "7×7 vs three 3×3", "channels": 512, "size": 224},
         {"left": [21]},
+        {"left": [7, 5, 3, 1, ("depthwise", 7), ("depthwise", 5)] * 2, "right": [("depthwise", 7)], "channels": 512},
     ],
 )
 def test_no_label_overlaps_another_or_leaves_the_picture(setting, still):
@@ -204,6 +303,17 @@ def test_bars_are_to_scale_and_grey_where_nothing_differs():
     for i in range(0, len(bars), 2):
         assert lengths[i] / lengths[i + 1] == pytest.approx(values[i] / values[i + 1], rel=1e-3)
         assert (bars[i].get("fill") == svg.colour("muted")) == (values[i] == values[i + 1])
+
+
+def test_what_differs_is_marked():
+    explorer = CompareExplorer([7], [3, 3], channels=8)
+    root = parse(explorer)
+    marks = [e.text for e in root.findall(f"{SVG}text[@class='differs']")]
+    assert marks == ["≠" if one.values[0] != one.values[1] else "=" for one in explorer.facts()]
+    only = root.findall(f"{SVG}path[@class='only']")
+    assert [path.get("data-count") for path in only] == [str(7 * 7 - 5 * 5)]
+    assert not parse(CompareExplorer()).findall(f"{SVG}path[@class='only']")
+    assert [e.text for e in parse(CompareExplorer()).findall(f"{SVG}text[@class='differs']")] == list("=≠≠≠≠")
 
 
 def test_the_static_twin_tells_the_same():
