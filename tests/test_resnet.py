@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -154,6 +154,7 @@ def test_the_notes_small_net_is_d2ls():
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 3), st.integers(1, 9), st.integers(1, 9))
+@example(3, 2, 2, 9, 8)
 def test_block_shapes(c_in, c, stride, h, w):
     X = torch.zeros(2, c_in, h, w)
     for block, factor in ((models.Residual, 1), (models.Bottleneck, 4), (models.PreActivation, 1)):
