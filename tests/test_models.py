@@ -142,3 +142,14 @@ def test_last_side_is_pytorchs():
     steps = [Step("conv", 5, stride=2, padding=1), Step("pool", 3, 2, 1, pool=True, ceil_mode=True)]
     for size in range(3, 40):
         assert last_side("Net", size, steps) == torch.nn.Sequential(*layers)(torch.zeros(1, 1, size, size)).shape[-1]
+
+
+@pytest.mark.parametrize("name", ["lenet", "bn_lenet", "resnet18"])
+def test_a_slice_is_the_first_layers_and_nothing_else(name):
+    model = models.build(name, image_size=32).eval()
+    front, back = model[:2], model[2:]
+    assert type(front) is torch.nn.Sequential
+    assert list(dict(front.named_children())) == list(dict(model.named_children()))[:2]
+    X = torch.randn(2, 1, 32, 32)
+    assert torch.equal(back(front(X)), model(X))
+    assert model[0] is front[0]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from torch import nn
 
 from cnnlab.models.choices import choose
+from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 
 
@@ -31,7 +32,7 @@ FORMS = {
 STEMS = {"paper": (11, 4), "small": (5, 1)}
 
 
-class AlexNet(nn.Sequential):
+class AlexNet(Network):
     """Five convolutions, three of them with a pooling, and three linear layers; a ReLU after each but the last.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 

@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnlab.models.choices import choose
 from cnnlab.models.lenet import ACTIVATIONS, POOLS, features_side
+from cnnlab.models.named import Network
 from cnnlab.models.sides import scaled
 
 HIDDEN = ("conv1", "conv2", "fc1", "fc2")
@@ -15,7 +16,7 @@ HIDDEN = ("conv1", "conv2", "fc1", "fc2")
 ORDERS = {"before": ("bn", "act"), "after": ("act", "bn"), "none": ("act",)}
 
 
-class BNLeNet(nn.Sequential):
+class BNLeNet(Network):
     """LeNet with batch norm at the two convolutions and the two hidden linear layers.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 

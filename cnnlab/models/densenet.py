@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnlab.models.choices import choose
-from cnnlab.models.named import named
+from cnnlab.models.named import Network, named
 from cnnlab.models.sides import Step, last_side, scaled
 
 # Table 1 of the paper: layers in each dense block, growth rate 32. Each layer is a 1×1 and a 3×3 convolution.
@@ -54,7 +54,7 @@ def transition(c_in: int, c_out: int, bias: bool = True) -> nn.Sequential:
     )
 
 
-class DenseNet(nn.Sequential):
+class DenseNet(Network):
     """A stem, dense blocks with a transition between each two, batch norm, global average, one linear layer.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 

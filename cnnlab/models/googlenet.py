@@ -10,7 +10,7 @@ from torch import nn
 
 from cnnlab.models.choices import choose
 from cnnlab.models.inception import Inception, conv_unit, joined_channels
-from cnnlab.models.named import named
+from cnnlab.models.named import Network, named
 from cnnlab.models.sides import Step, last_side, scaled
 
 # Table 1 of the paper, rows "inception (3a)" to "inception (5b)": the reduction stands before what it reduces for.
@@ -49,7 +49,7 @@ STEMS = {
 TORCHVISION = {"batch_norm": True, "third_kernel": 3, "pools": "ceil", "eps": 1e-3, "dropout": 0.2}
 
 
-class GoogLeNet(nn.Sequential):
+class GoogLeNet(Network):
     """Five stages, each but the last ending at half the side, then one linear layer.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 

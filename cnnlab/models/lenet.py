@@ -10,6 +10,7 @@ from __future__ import annotations
 from torch import nn
 
 from cnnlab.models.choices import choose
+from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
@@ -17,7 +18,7 @@ POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
 POOL1, POOL2 = (Step(name, 2, stride=2, pool=True) for name in ("pool1", "pool2"))
 
 
-class LeNet(nn.Sequential):
+class LeNet(Network):
     """Two convolutions, each with an activation and a pooling, then three linear layers.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 

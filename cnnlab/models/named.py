@@ -7,6 +7,16 @@ from collections import OrderedDict
 from torch import nn
 
 
+class Network(nn.Sequential):
+    """Layers in a row, built by a subclass from its own settings; a slice of it is a plain nn.Sequential."""
+
+    def __getitem__(self, index: int | slice) -> nn.Module:
+        # PyTorch would call the subclass again, with the layers where it expects its settings.
+        if isinstance(index, slice):
+            return nn.Sequential(OrderedDict(list(self.named_children())[index]))
+        return super().__getitem__(index)
+
+
 def named(**layers: nn.Module | None) -> nn.Sequential:
     """Layers one after the other under their names; None is left out.
     >>> list(dict(named(conv=nn.Conv2d(1, 6, 5), norm=None, relu=nn.ReLU()).named_children()))

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from torch import nn
 
 from cnnlab.models.choices import choose
+from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 from cnnlab.models.start import xavier
 from cnnlab.sizes import whole
@@ -15,7 +16,7 @@ from cnnlab.sizes import whole
 STEMS = {"paper": (11, 4, 0), "small": (5, 1, 2)}
 
 
-class NiN(nn.Sequential):
+class NiN(Network):
     """Four blocks with poolings between them; the last gives one map a class, whose mean is that class's score.
     (B, in_channels, H, W) -> (B, num_classes).
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from cnnlab.models.named import Network
 from cnnlab.models.resnet import STAGES, Stage, around, features_side, head, out_channels, start, trunk
 
 
@@ -47,7 +48,7 @@ class PreActivation(nn.Module):
             nn.init.zeros_(parameter)
 
 
-class PreActResNet(nn.Sequential):
+class PreActResNet(Network):
     """A stem, stages of pre-activation blocks, a last BN-ReLU, a global average and one linear layer.
     (B, in_channels, H, W) -> (B, num_classes). Settings as those of ResNet.
     """

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from cnnlab.models.choices import choose
+from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 
 # A stage of the network: how many blocks, their channels, and the stride of the first of them.
@@ -125,7 +126,7 @@ def around(in_channels: int, out_channels: int, stride: int, *, norm: bool, bias
     return nn.Sequential(projection, nn.BatchNorm2d(out_channels)) if norm else projection
 
 
-class ResNet(nn.Sequential):
+class ResNet(Network):
     """A stem, stages of residual blocks, a global average and one linear layer.
     (B, in_channels, H, W) -> (B, num_classes).
 

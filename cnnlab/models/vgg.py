@@ -8,6 +8,7 @@ from torch import nn
 
 from cnnlab.models.alexnet import dense_layers
 from cnnlab.models.choices import choose
+from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 from cnnlab.models.start import xavier
 
@@ -25,7 +26,7 @@ CHANNELS = (64, 128, 256, 512, 512)
 STEMS = {"paper": False, "small": True}
 
 
-class VGG(nn.Sequential):
+class VGG(Network):
     """Five blocks, each ending at half the side, then AlexNet's three linear layers.
     (B, in_channels, image_size, image_size) -> (B, num_classes).
 
