@@ -14,8 +14,8 @@ pytestmark = [
 ARTIFACTS = FOLDER.parent / "artifacts"
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
 CHAPTER_SECONDS = 280
-# 05 trains for over a minute and has no explorer; nbval runs it twice already, with data and without.
-CHAPTERS = [path.stem for path in paths() if path.stem != "05-lenet"]
+# The chapters after these bring no explorer of their own yet, and train for minutes; nbval runs them.
+CHAPTERS = [path.stem for path in paths() if path.stem <= "05-lenet"]
 
 
 @pytest.fixture(scope="module")

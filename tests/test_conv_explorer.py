@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
@@ -229,38 +228,6 @@ def test_a_slider_gets_its_scale_back():
 def test_torch_output_by_hand():
     explorer = ConvExplorer(2, 2, image="own", own_image=[[1, 2], [3, 4]], weights="blur", bias=1)
     assert torch_output(explorer.conv).tolist() == [[3.5]]
-
-
-# ---- what a long session leaves behind -------------------------------------------------------------------------------
-
-MOVES = """
-import gc, os, sys
-from cnnlab.explore import ConvExplorer
-from ipywidgets.widgets.widget import _instances
-
-def resident():
-    gc.collect()
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-explorer = ConvExplorer()
-slider = explorer.sliders["padding"].sliders[0]
-def moves(count):
-    for move in range(count):
-        slider.value = 1 + move % 8
-moves(100)
-before = resident(), len(_instances)
-moves(1000)
-print(resident() - before[0], len(_instances) - before[1], "matplotlib" in sys.modules)
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the process's memory from /proc")
-def test_a_thousand_moves_leave_the_process_as_it_was():
-    run = subprocess.run([sys.executable, "-c", MOVES], capture_output=True, text=True, check=True)
-    grown, widgets, figures = run.stdout.split()
-    assert int(grown) < 5_000_000
-    assert (int(widgets), figures) == (0, "False")
 
 
 # ---- what is drawn ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""What holds for every explorer: what it imports, what a long session leaves behind, what stands beside its picture."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from cnnlab import explore
+
+# One setting of each, and values to move it through.
+MOVED = {
+    "ChannelExplorer": ("groups", [1, 2, 3, 4, 5]),
+    "CompareExplorer": ("channels", [8, 64, 96, 7]),
+    "ConvExplorer": ("padding", [1, 2, 3, 4, 5, 6, 7, 8]),
+    "PoolExplorer": ("kernel_size", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    "ReceptiveFieldExplorer": ("layers", [[3], [3, 3], [3, ("pool", 2), 3], [3, 3, 3, 3]]),
+}
+each_explorer = pytest.mark.parametrize("name", explore.__all__)
+
+MOVES = """
+import gc, os, sys
+from cnnlab.explore import {name}
+from ipywidgets.widgets.widget import _instances
+
+def resident():
+    gc.collect()
+    if not sys.platform.startswith("linux"):
+        return 0
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+explorer, values = {name}(), {values}
+explorer._repr_mimebundle_()
+explorer.static()
+
+def moves(count):
+    for move in range(count):
+        explorer.{trait} = values[move % len(values)]
+
+moves(100)
+before = resident(), len(_instances)
+moves(1000)
+print(resident() - before[0], len(_instances) - before[1], {{"torch", "matplotlib"}} & set(sys.modules))
+"""
+
+
+def test_every_explorer_is_moved():
+    assert set(MOVED) == set(explore.__all__)
+
+
+@each_explorer
+def test_a_thousand_moves_leave_the_process_as_it_was_and_load_neither_torch_nor_pyplot(name):
+    trait, values = MOVED[name]
+    code = MOVES.format(name=name, trait=trait, values=values)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    grown, widgets, loaded = run.stdout.split()
+    assert int(grown) < 5_000_000
+    assert (int(widgets), loaded) == (0, "set()")
+
+
+@each_explorer
+def test_one_change_is_one_picture(name):
+    trait, values = MOVED[name]
+    explorer, seen = getattr(explore, name)(), []
+    explorer.view.observe(lambda change: seen.append(change["new"]), "picture")
+    for count, value in enumerate(values[1:3], start=1):
+        setattr(explorer, trait, value)
+        assert len(seen) == count
+        setattr(explorer, trait, value)
+        assert len(seen) == count
+
+
+@each_explorer
+def test_it_says_itself_in_one_line_and_in_code_and_has_a_static_twin(name):
+    explorer = getattr(explore, name)()
+    assert repr(explorer).startswith(f"{name}(")
+    assert "\n" not in repr(explorer)
+    compile(explorer.code(), "code", "exec")
+    root = ET.fromstring(str(explorer.static()))
+    assert root.get("role") == "img"
+    assert root.get("aria-label")
