@@ -8,6 +8,7 @@ A map, from the ground up:
     scratch      layers written out from their definition
     compat       torchvision and d2l, imported with care
     device       which processor, which precision
+    scale        a laptop's run or the notes' full recipe
     standin      drawn garments for a machine with neither files nor network
     data         Fashion-MNIST kept on the device as uint8
     models       one file per architecture
@@ -18,7 +19,9 @@ A map, from the ground up:
     history      what a training run leaves behind
     progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
     train        train_epoch, evaluate, fit
+    journal      what the chapters measured on this machine, one network beside the others
     explore      the widgets
+    server       an extension of Jupyter's server: a slider's answer goes out at once
     environment  what this machine has, and what to do about what is missing
 
 Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.
