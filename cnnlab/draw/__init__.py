@@ -1,6 +1,7 @@
 """Pictures as text: each function takes numbers and returns SVG. Nothing here needs torch or a browser.
 
 svg          escaping, text that wraps, the palette and its dark twin
+paper        what a picture without a view stands on, and the box for what cannot be
 layer        one convolution in numbers and words
 grid         a grid of cells with values on them
 conv         one convolution: padded input, kernel, output
@@ -16,5 +17,6 @@ chain        a chain of layers in numbers: sizes, fields, what each map sees of 
 pixels       an image and weights over it, in a few paths
 field        a chain of layers: one unit, and what it sees on every map
 compare      two stacks side by side: fields and cost bars
+stack        a network as stacks of maps, to scale
 curve        the course of a training run
 """
