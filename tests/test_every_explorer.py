@@ -66,7 +66,7 @@ def test_one_change_is_one_picture(name):
     trait, values = MOVED[name]
     explorer, seen = getattr(explore, name)(), []
     explorer.view.observe(lambda change: seen.append(change["new"]), "picture")
-    for count, value in enumerate(values[1:3], start=1):
+    for count, value in enumerate(values[2:4], start=1):
         setattr(explorer, trait, value)
         assert len(seen) == count
         setattr(explorer, trait, value)

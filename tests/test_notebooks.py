@@ -3,12 +3,15 @@
 import ast
 import re
 import statistics
+from collections import OrderedDict
 
 import nbformat
 import pytest
 import torch
 
-from cnnlab import scratch, train
+from cnnlab import models, scratch, train
+from cnnlab.models.resnet import STAGES
+from cnnlab.models.vgg import CHANNELS, CONVS
 from tests.notebooks import FOLDER, KERNELSPEC, code_cells, paths, read
 
 ROOT = FOLDER.parent
@@ -172,6 +175,48 @@ def test_conv2d_layer_of_the_notebook_is_the_packages():
     assert torch.equal(ours(X), theirs(X))
 
 
+@pytest.mark.parametrize("shape", [(6, 3), (4, 3, 2, 5)])
+def test_batch_norm_of_the_notebook_is_the_packages(shape):
+    random = torch.Generator().manual_seed(0)
+    X, later = torch.randn(2, *shape, generator=random)
+    function = built_in("10-batch-norm", "batch_norm", torch=torch)
+    given = torch.rand(4, 3, generator=random)
+    for training in (True, False):
+        theirs, ours = (f(X, *given, training=training) for f in (function, scratch.batch_norm))
+        assert all(map(torch.equal, theirs, ours))
+    built = built_in("10-batch-norm", "BatchNorm", torch=torch, nn=torch.nn, batch_norm=function)
+    layers = built(3), scratch.BatchNorm(3)
+    for layer in layers:
+        layer(X)
+        layer.eval()
+    assert torch.equal(*(layer(later) for layer in layers))
+    theirs, ours = (layer.state_dict() for layer in layers)
+    assert list(theirs) == list(ours)
+    assert all(map(torch.equal, theirs.values(), ours.values()))
+
+
+@pytest.mark.parametrize(("channels", "stride"), [(3, 1), (5, 1), (3, 2), (6, 2)])
+def test_residual_blocks_of_the_notebook_are_the_packages(channels, stride):
+    torch.manual_seed(0)
+    X = torch.randn(4, 3, 7, 6)
+    for name in ("Residual", "PreActivation"):
+        theirs = built_in("11-resnet", name, nn=torch.nn, F=torch.nn.functional)(3, channels, stride)
+        ours = models.copy_weights(theirs, getattr(models, name)(3, channels, stride))
+        torch.testing.assert_close(ours(X), theirs(X))
+
+
+def test_resnet18_and_bottleneck_of_the_notebook_are_the_packages():
+    torch.manual_seed(0)
+    block = built_in("11-resnet", "Residual", nn=torch.nn, F=torch.nn.functional)
+    resnet = built_in("11-resnet", "resnet", nn=torch.nn, OrderedDict=OrderedDict, Residual=block)
+    X = torch.randn(2, 1, 33, 40)
+    theirs, ours = resnet(STAGES[18]), models.build("resnet18")
+    torch.testing.assert_close(models.copy_weights(theirs, ours).eval()(X), theirs.eval()(X))
+    theirs, ours = built_in("11-resnet", "bottleneck", nn=torch.nn)(8, 2), models.Bottleneck(8, 2).branch
+    X = torch.randn(2, 8, 5, 5)
+    torch.testing.assert_close(models.copy_weights(theirs, ours)(X), theirs(X))
+
+
 def test_train_epoch_of_the_notebook_is_the_packages(tiny_data):
     results = []
     for function in (built_in("05-lenet", "train_epoch", torch=torch), train.train_epoch):
@@ -182,3 +227,44 @@ def test_train_epoch_of_the_notebook_is_the_packages(tiny_data):
         results.append((numbers, model[1].weight))
     assert results[0][0] == pytest.approx(results[1][0], rel=1e-6)
     assert torch.equal(results[0][1], results[1][1])
+
+
+def test_alexnet_of_the_notebook_is_the_packages():
+    table = [(12, 5, 1, 2, True), (32, 5, 1, 2, True), (48, 3, 1, 1, False), (48, 3, 1, 1, False), (32, 3, 1, 1, True)]
+    theirs = built_in("06-alexnet", "alexnet", nn=torch.nn)(table, 32 * 2 * 2, dense=16).eval()
+    ours = models.build("alexnet", image_size=28, stem="small", width=0.125, dense=16).eval()
+    assert [type(layer) for layer in theirs] == [type(layer) for layer in ours]
+    ours.load_state_dict(dict(zip(ours.state_dict(), theirs.state_dict().values(), strict=True)))
+    X = torch.randn(2, 1, 28, 28)
+    assert torch.equal(ours(X), theirs(X))
+
+
+def test_dropout_of_the_notebook_keeps_pytorchs_values_and_shares():
+    dropout, X = built_in("06-alexnet", "dropout", torch=torch), torch.full((100_000,), 3.0)
+    torch.manual_seed(0)
+    for p in (0.0, 0.2, 0.5):
+        ours, theirs = dropout(X, p), torch.nn.functional.dropout(X, p)
+        assert ours.unique().tolist() == theirs.unique().tolist()
+        assert ours.mean().item() == pytest.approx(3, abs=0.05)  # five standard deviations at p = 0.5
+    assert torch.equal(dropout(X, 0.5, training=False), X)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "vgg13", "vgg16", "vgg19"])
+def test_vgg_of_the_notebook_is_the_packages(name):
+    block = built_in("07-vgg", "vgg_block", nn=torch.nn)
+    table = [(convs, channels // 8) for convs, channels in zip(CONVS[int(name[3:])], CHANNELS, strict=True)]
+    theirs = built_in("07-vgg", "vgg", nn=torch.nn, vgg_block=block)(table, image_size=32, dense=20).eval()
+    ours = models.build(name, image_size=32, width=1 / 8, dense=20).eval()
+    X = torch.randn(2, 1, 32, 32)
+    assert torch.equal(models.copy_weights(theirs, ours)(X), theirs(X))
+
+
+def test_nin_of_the_notebook_is_the_packages():
+    torch.manual_seed(0)
+    block = built_in("08-nin", "nin_block", nn=torch.nn)
+    build = built_in("08-nin", "build_nin", nn=torch.nn, nin_block=block)
+    table = [(12, 5, 1, 2), "pool", (32, 5, 1, 2), "pool", (48, 3, 1, 1), "pool", "dropout", (10, 3, 1, 1)]
+    ours = models.build("nin", image_size=28, stem="small", width=0.125)
+    theirs = models.copy_weights(ours, build(table))
+    X = torch.randn(2, 1, 28, 28)
+    torch.testing.assert_close(theirs.eval()(X), ours.eval()(X))
