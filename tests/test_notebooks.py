@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from cnnlab import models, scratch, train
+from cnnlab.models.googlenet import STAGES as GOOGLENET_STAGES
 from cnnlab.models.resnet import STAGES
 from cnnlab.models.vgg import CHANNELS, CONVS
 from tests.notebooks import FOLDER, KERNELSPEC, code_cells, paths, read
@@ -268,3 +269,18 @@ def test_nin_of_the_notebook_is_the_packages():
     theirs = models.copy_weights(ours, build(table))
     X = torch.randn(2, 1, 28, 28)
     torch.testing.assert_close(theirs.eval()(X), ours.eval()(X))
+
+
+def test_inception_and_googlenet_of_the_notebook_are_the_packages():
+    conv = built_in("09-googlenet", "conv", nn=torch.nn)
+    inception = built_in("09-googlenet", "Inception", nn=torch.nn, torch=torch, conv=conv)
+    theirs = inception(6, c1=4, c3=(2, 5), c5=(3, 7), c_pool=1)
+    ours = models.copy_weights(theirs, models.Inception(6, c1=4, c3=(2, 5), c5=(3, 7), c_pool=1))
+    X = torch.randn(2, 6, 9, 8)
+    assert torch.equal(ours(X), theirs(X))
+    table = {name: [tuple(row.values()) for row in rows.values()] for name, rows in GOOGLENET_STAGES.items()}
+    theirs = built_in("09-googlenet", "googlenet", nn=torch.nn, conv=conv, Inception=inception)(table)
+    ours = models.copy_weights(theirs, models.build("googlenet", image_size=32))
+    X = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(ours(X), theirs(X))

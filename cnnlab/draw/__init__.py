@@ -18,5 +18,6 @@ pixels       an image and weights over it, in a few paths
 field        a chain of layers: one unit, and what it sees on every map
 compare      two stacks side by side: fields and cost bars
 stack        a network as stacks of maps, to scale
+branches     a block's branches side by side, joined on channels
 curve        the course of a training run
 """
