@@ -284,3 +284,17 @@ def test_inception_and_googlenet_of_the_notebook_are_the_packages():
     X = torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(ours(X), theirs(X))
+
+
+def test_densenet_of_the_notebook_is_the_packages():
+    torch.manual_seed(0)
+    parts = {"torch": torch, "nn": torch.nn}
+    for name in ("conv_layer", "DenseBlock", "transition", "dense_net"):
+        parts[name] = built_in("12-densenet", name, **parts)
+    X = torch.randn(2, 5, 6, 7)
+    for name, settings in (("DenseBlock", (3, 5, 4)), ("transition", (5, 2))):
+        theirs, ours = parts[name](*settings), getattr(models, name)(*settings)
+        torch.testing.assert_close(models.copy_weights(theirs, ours)(X), theirs(X))
+    X = torch.randn(2, 1, 40, 33)
+    theirs, ours = parts["dense_net"](), models.build("densenet")
+    torch.testing.assert_close(models.copy_weights(theirs, ours).eval()(X), theirs.eval()(X))
