@@ -59,6 +59,9 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
     if output.output_type == "stream" and output.name == "stderr":
         return None
+    if output.output_type == "error":
+        # The sentence is the lesson; the frames above it name folders of the machine that ran.
+        output.traceback = [f"{output.ename}: {output.evalue}"]
     if "data" in output:
         output.data.pop(NOT_SAVED, None)
         output.metadata = nbformat.from_dict({})

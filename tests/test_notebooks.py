@@ -68,7 +68,8 @@ def test_no_stray_errors_and_no_machine_in_the_outputs(path):
             if output.output_type == "error":
                 assert "raises-exception" in cell.metadata.get("tags", []), cell.id
             assert output.get("name") != "stderr", cell.id
-            text = str(output.get("text", "")) + str(output.get("data", {}).get("text/plain", ""))
+            texts = (output.get("text"), output.get("traceback"), output.get("data", {}).get("text/plain"))
+            text = " ".join(map(str, texts))
             assert not re.search(r"/(home|root|Users|work)/", text), cell.id
             assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
 
