@@ -11,6 +11,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Tests run in several processes at once, each with its share of the cores; a notebook or module stays in one of them.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadscope
 READY := $(VENV)/ready
 
 # Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first.
@@ -32,10 +34,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 
 unit: $(READY)
-	$(BIN)/python -m pytest tests cnnlab --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest tests cnnlab $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 nbval: $(READY)
-	$(BIN)/python -m pytest --nbval notebooks $(ARGS)
+	$(BIN)/python -m pytest --nbval notebooks $(PARALLEL) $(ARGS)
 
 notebooks: $(READY)
 	$(BIN)/python tests/notebooks.py $(ARGS)

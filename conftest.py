@@ -10,6 +10,11 @@ if "CNNLAB_DATA" in os.environ:
     os.environ["CNNLAB_DATA"] = str(Path(os.environ["CNNLAB_DATA"]).expanduser().absolute())
 
 
+# Tests in several processes at once (`pytest -n …`): each takes its share of the cores, or all would wait for all.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
+
+
 def pytest_configure(config):
     option = config.option
     if getattr(option, "nbval", False):
