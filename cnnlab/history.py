@@ -7,10 +7,11 @@ import html
 import json
 import os
 import tempfile
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from cnnlab.draw.curve import training_curve
+from cnnlab.draw.curve import WIDTH, on_paper, training_curve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,12 +104,18 @@ class History:
         note = f'<p style="margin:4px 0"><b>Stopped:</b> {html.escape(self.stopped)}</p>' if self.stopped else ""
         return (
             '<div style="max-width:900px;font-size:13px">'
-            + self.svg()
+            + self._image()
             + note
             + '<div style="display:flex;flex-wrap:wrap;gap:4px 36px;align-items:flex-start">'
             + "".join(tables)
             + "</div></div>"
         )
+
+    def _image(self) -> str:
+        # Of a drawing in the page JupyterLab leaves the bare words where it does not trust a notebook; an image stays.
+        picture = b64encode(on_paper(self.svg()).encode()).decode()
+        alt = html.escape(self.summary())
+        return f'<img src="data:image/svg+xml;base64,{picture}" alt="{alt}" width="{WIDTH}" style="max-width:100%">'
 
     def _result(self) -> dict[str, str]:
         if not self.rows:

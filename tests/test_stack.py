@@ -3,9 +3,10 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+import torch
 
 from cnnlab import models
-from cnnlab.draw.stack import MOST_CARDS, network_picture
+from cnnlab.draw.stack import MOST_CARDS, WIDTH, network_picture
 from cnnlab.trace import trace
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -52,3 +53,20 @@ def test_very_deep_stacks_are_cut():
     wide = trace(models.build("lenet", in_channels=64), (1, 64, 28, 28))
     drawn = stacks(ET.fromstring(str(network_picture(wide))))
     assert len(drawn[0]) == MOST_CARDS
+
+
+def test_a_long_network_goes_on_in_the_next_line():
+    with torch.device("meta"):
+        nin = models.build("nin", image_size=224)
+    root = ET.fromstring(str(network_picture(trace(nin, (1, 1, 224, 224)), "NiN")))
+    width, height = map(float, root.get("viewBox").split()[2:])
+    assert width <= WIDTH
+    names = list(root.iter(f"{SVG}text"))[::2]
+    lines = {}
+    for text in names:
+        lines.setdefault(float(text.get("y")), []).append(float(text.get("x")))
+    assert len(lines) == 3
+    assert list(lines) == sorted(lines)
+    assert max(lines) < height
+    assert sum(map(len, lines.values())) == 17  # the image, twelve convolutions, four poolings
+    assert all(places == sorted(places) for places in lines.values())

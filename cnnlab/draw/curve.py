@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
+from cnnlab.draw import svg
 from cnnlab.draw.svg import tag
 
 WIDTH, HEIGHT = 720, 262
@@ -55,6 +56,17 @@ def training_curve(
         aria_label=f"Loss and accuracy after {len(train_loss)} of {epochs} epochs",
         style=f"width:100%;max-width:{WIDTH}px;font:12px var(--jp-ui-font-family, sans-serif)",
     )
+
+
+def on_paper(curve: str) -> str:
+    """The same curve in colours of its own, light and dark: for an image, which cannot take those of the page."""
+    for page, own in {TEXT: "ink", FAINT: "line"}.items():
+        curve = curve.replace(page, svg.colour(own))
+    size = {"width": WIDTH - 1, "height": HEIGHT - 1}
+    paper = tag("rect", x=0.5, y=0.5, **size, rx=8, fill=svg.colour("paper"), stroke=svg.colour("line"))
+    css = tag("style", f"@media (prefers-color-scheme: dark){{{svg.dark_css('svg')}}}")
+    head, rest = curve.split(">", 1)
+    return f"{head}>{css}{paper}{rest}"
 
 
 class Panel:

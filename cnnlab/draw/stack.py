@@ -12,6 +12,7 @@ MOST_CARDS = 16  # maps of a stack that are drawn
 STEP = 3  # px from one map of a stack to the next, on both axes
 TALLEST, SHORTEST = 110, 7  # px of the largest map or vector, and the least that is still seen
 GAP, SIZE = 18, 12  # px between columns; font size
+WIDTH, MARGIN, WORDS = 900.0, 12.0, 58.0  # px: the longest line, around the picture, what the words under a stack take
 COLOURS = {"input": "muted", "Conv2d": "kernel", "Linear": "output"}
 
 
@@ -26,7 +27,7 @@ class Row(Protocol):
 
 
 def network_picture(rows: Iterable[Row], name: str = "network") -> Picture:
-    """The input and what each convolution, pooling and linear layer puts out, from left to right.
+    """The input and what each convolution, pooling and linear layer puts out, from left to right and line by line.
 
     Sides of maps are to scale among maps, lengths of vectors among vectors.
     """
@@ -35,38 +36,63 @@ def network_picture(rows: Iterable[Row], name: str = "network") -> Picture:
     scales = {
         rank: TALLEST / max([shape[-1] for _, _, shape in stacks if len(shape) == rank], default=1) for rank in (1, 3)
     }
-    parts, left, height = [], 12.0, TALLEST + STEP * MOST_CARDS + 70
-    for label, kind, shape in stacks:
-        drawing, width = _stack(kind, shape, scales[len(shape)])
-        words = [label, " × ".join(map(str, shape))]
-        column = max(width, *(svg.text_width(word, SIZE) for word in words))
-        middle = left + column / 2
-        parts.append(svg.tag("g", drawing, transform=f"translate({middle - width / 2:.1f} {height - 62:.1f})"))
-        for i, word in enumerate(words):
-            ink = "muted" if i else COLOURS.get(kind, "input")
-            parts.append(
-                svg.text(
-                    word, middle, height - 34.0 + 18 * i, SIZE, ink, text_anchor="middle", font_weight=600 - 200 * i
-                )
-            )
-        left += column + GAP
-    return Picture(_paper("".join(parts), left - GAP + 12, float(height), name, stacks), name)
+    lines = _lines([_Column(*stack, scales[len(stack[2])]) for stack in stacks])
+    parts, ground = [], 0.0
+    for line in lines:
+        ground += max(column.height for column in line) + MARGIN
+        left = MARGIN
+        for column in line:
+            parts.append(column.drawn(left + column.width / 2, ground))
+            left += column.width + GAP
+        ground += WORDS
+    width = max(sum(column.width + GAP for column in line) for line in lines) - GAP + 2 * MARGIN
+    return Picture(_paper("".join(parts), width, ground, name, stacks), name)
 
 
-def _stack(kind: str, shape: tuple[int, ...], scale: float) -> tuple[str, float]:
-    """Cards for maps or a bar for a vector, standing on y = 0, and the width they take."""
+class _Column:
+    """One stack with its two words under it."""
+
+    def __init__(self, label: str, kind: str, shape: tuple[int, ...], scale: float) -> None:
+        self.kind, self.words = kind, (label, " × ".join(map(str, shape)))
+        self.drawing, self.stack_width, self.height = _stack(kind, shape, scale)
+        self.width = max(self.stack_width, *(svg.text_width(word, SIZE) for word in self.words))
+
+    def drawn(self, middle: float, ground: float) -> str:
+        at = f"translate({middle - self.stack_width / 2:.1f} {ground:.1f})"
+        looks = ((COLOURS.get(self.kind, "input"), 600), ("muted", 400))
+        words = [
+            svg.text(word, middle, ground + 28 + 18 * i, SIZE, ink, text_anchor="middle", font_weight=weight)
+            for i, (word, (ink, weight)) in enumerate(zip(self.words, looks, strict=True))
+        ]
+        return svg.tag("g", self.drawing, transform=at) + "".join(words)
+
+
+def _lines(columns: list[_Column]) -> list[list[_Column]]:
+    """The columns in lines that the page can hold without making their words smaller."""
+    lines, left = [[]], 0.0
+    for column in columns:
+        if lines[-1] and left + column.width > WIDTH - 2 * MARGIN:
+            lines.append([])
+            left = 0.0
+        lines[-1].append(column)
+        left += column.width + GAP
+    return lines
+
+
+def _stack(kind: str, shape: tuple[int, ...], scale: float) -> tuple[str, float, float]:
+    """Cards for maps or a bar for a vector, standing on y = 0, and the width and height they take."""
     colour = svg.colour(COLOURS.get(kind, "input"))
     style = {"fill": svg.colour("faint"), "stroke": colour}
     if len(shape) == 1:
         length = max(SHORTEST, shape[0] * scale)
-        return svg.tag("rect", x=0, y=-length, width=10, height=length, rx=2, **style), 10.0
+        return svg.tag("rect", x=0, y=-length, width=10, height=length, rx=2, **style), 10.0, length
     cards = min(shape[0], MOST_CARDS)
     side = max(SHORTEST, shape[-1] * scale)
     tall = max(SHORTEST, shape[-2] * scale)
     # The furthest card first, so that the nearer ones cover it.
     places = [STEP * (cards - 1 - i) for i in range(cards)]
     drawn = [svg.tag("rect", x=p, y=-tall - p, width=side, height=tall, rx=1.5, **style) for p in places]
-    return "".join(drawn), side + STEP * (cards - 1)
+    return "".join(drawn), side + STEP * (cards - 1), tall + STEP * (cards - 1)
 
 
 def _paper(content: str, width: float, height: float, name: str, stacks: list) -> str:
