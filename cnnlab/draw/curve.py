@@ -17,6 +17,7 @@ TRAIN, VALID = "#3b8fd4", "#e0702a"
 # This picture stands inside the notebook page, so it can take the page's own colours for light and dark.
 TEXT = "var(--jp-ui-font-color1, #333)"
 FAINT = "var(--jp-border-color2, #ccc)"
+FONT = "var(--jp-ui-font-family, sans-serif)"
 
 Point = tuple[float, float]
 
@@ -54,14 +55,14 @@ def training_curve(
         viewBox=f"0 0 {WIDTH} {HEIGHT}",
         role="img",
         aria_label=f"Loss and accuracy after {len(train_loss)} of {epochs} epochs",
-        style=f"width:100%;max-width:{WIDTH}px;font:12px var(--jp-ui-font-family, sans-serif)",
+        style=f"width:100%;max-width:{WIDTH}px;font:12px {FONT}",
     )
 
 
 def on_paper(curve: str) -> str:
     """The same curve in colours of its own, light and dark: for an image, which cannot take those of the page."""
-    for page, own in {TEXT: "ink", FAINT: "line"}.items():
-        curve = curve.replace(page, svg.colour(own))
+    for page, own in {TEXT: svg.colour("ink"), FAINT: svg.colour("line"), FONT: "sans-serif"}.items():
+        curve = curve.replace(page, own)
     size = {"width": WIDTH - 1, "height": HEIGHT - 1}
     paper = tag("rect", x=0.5, y=0.5, **size, rx=8, fill=svg.colour("paper"), stroke=svg.colour("line"))
     css = tag("style", f"@media (prefers-color-scheme: dark){{{svg.dark_css('svg')}}}")
