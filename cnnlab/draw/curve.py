@@ -63,8 +63,9 @@ def on_paper(curve: str) -> str:
     """The same curve in colours of its own, light and dark: for an image, which cannot take those of the page."""
     for page, own in {TEXT: svg.colour("ink"), FAINT: svg.colour("line"), FONT: "sans-serif"}.items():
         curve = curve.replace(page, own)
-    size = {"width": WIDTH - 1, "height": HEIGHT - 1}
-    paper = tag("rect", x=0.5, y=0.5, **size, rx=8, fill=svg.colour("paper"), stroke=svg.colour("line"))
+    curve = curve.replace(f'viewBox="0 0 {WIDTH} {HEIGHT}"', f'viewBox="-10 -8 {WIDTH + 20} {HEIGHT + 16}"')
+    size = {"width": WIDTH + 19, "height": HEIGHT + 15}
+    paper = tag("rect", x=-9.5, y=-7.5, **size, rx=8, fill=svg.colour("paper"), stroke=svg.colour("line"))
     css = tag("style", f"@media (prefers-color-scheme: dark){{{svg.dark_css('svg')}}}")
     head, rest = curve.split(">", 1)
     return f"{head}>{css}{paper}{rest}"
