@@ -97,12 +97,13 @@ class Journal(list[Entry]):
         return "\n".join(line.rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
-        style = "padding:2px 10px;border-bottom:1px solid var(--jp-border-color2,#8888);white-space:nowrap"
+        style = "padding:2px 7px;border-bottom:1px solid var(--jp-border-color2,#8888);vertical-align:bottom"
 
         def row(cells: tuple[str, ...], tag: str) -> str:
             sides = ["left", "left", *["right"] * (len(cells) - 2)]
+            wraps = "normal" if tag == "th" else "nowrap"  # narrow enough for the column of a laptop's window
             drawn = (
-                f'<{tag} style="{style};text-align:{side}">{escape(cell)}</{tag}>'
+                f'<{tag} style="{style};white-space:{wraps};text-align:{side}">{escape(cell)}</{tag}>'
                 for cell, side in zip(cells, sides, strict=True)
             )
             return f"<tr>{''.join(drawn)}</tr>"
