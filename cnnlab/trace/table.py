@@ -89,7 +89,7 @@ class Trace:
 
 _HEAD = ("layer", "kind", "in", "out", "params", "MACs", "bytes", "field px", "jump px")
 _TABLE_STYLE = "border-collapse:collapse;font-size:12px;color:var(--jp-ui-font-color1,inherit)"
-_CELL_STYLE = "padding:2px 8px;border-bottom:1px solid var(--jp-border-color2,#8888);white-space:nowrap"
+_CELL_STYLE = "padding:2px 5px;border-bottom:1px solid var(--jp-border-color2,#8888);white-space:nowrap"
 
 
 def shape_text(shape: Shape | None) -> str:
