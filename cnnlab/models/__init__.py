@@ -19,6 +19,7 @@ from cnnlab.models.densenet import (
     densenet264,
     transition,
 )
+from cnnlab.models.fast import FastNet, fast, fast_block
 from cnnlab.models.googlenet import GoogLeNet, googlenet
 from cnnlab.models.inception import Inception
 from cnnlab.models.lenet import LeNet, lenet, lenet_max
@@ -57,6 +58,7 @@ MODELS = {
     "densenet201": densenet201,
     "densenet264": densenet264,
     "bn_lenet": bn_lenet,
+    "fast": fast,
     "resnet18": resnet18,
     "resnet18_notes": resnet18_notes,
     "resnet34": resnet34,
@@ -77,6 +79,7 @@ __all__ = [
     "Bottleneck",
     "DenseBlock",
     "DenseNet",
+    "FastNet",
     "GoogLeNet",
     "Inception",
     "LeNet",
@@ -95,6 +98,8 @@ __all__ = [
     "densenet169",
     "densenet201",
     "densenet264",
+    "fast",
+    "fast_block",
     "googlenet",
     "lenet",
     "lenet_max",
