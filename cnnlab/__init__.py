@@ -8,8 +8,10 @@ A map, from the ground up:
     scratch      layers written out from their definition
     compat       torchvision and d2l, imported with care
     device       which processor, which precision
+    allocator    memory that training frees stays with the process until it ends
     scale        a laptop's run or the notes' full recipe
     standin      drawn garments for a machine with neither files nor network
+    augment      images changed at random before a network sees them
     data         Fashion-MNIST kept on the device as uint8
     models       one file per architecture
     draw         numbers in, SVG out
@@ -22,6 +24,7 @@ A map, from the ground up:
     journal      what the chapters measured on this machine, one network beside the others
     explore      the widgets
     server       an extension of Jupyter's server: a slider's answer goes out at once
+    bench        `python -m cnnlab.bench`: the networks trained here and by d2l in turn, measured side by side
     environment  what this machine has, and what to do about what is missing
 
 Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import gzip
 import hashlib
+import io
 import os
 import socket
 import sys
@@ -22,6 +23,7 @@ import platformdirs
 import torch
 from torch.nn import functional as F
 
+from cnnlab.augment import random_flip, random_shift
 from cnnlab.compat import load_torchvision
 from cnnlab.device import pick_device
 from cnnlab.standin import CLASSES, draw_standin
@@ -38,6 +40,7 @@ VALIDATION, SPLIT_SEED = 5_000, 2017
 # Mean and standard deviation of the 60,000 training images, pixels scaled to 0…1.
 MEAN, STD = 0.2860, 0.3530
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
+Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # uint8 images (N, 28, 28) and labels (N,) of each split
 
 
 class DataError(RuntimeError):
@@ -167,20 +170,18 @@ def fashion_mnist(
     Raises DataError for a damaged archive, ValueError for a size, device or subset that cannot be.
     """
     device = pick_device(device)
-    (images, labels, test_images, test_labels), source = read_or_draw(download)
+    arrays, source = read_or_draw(download)
     standin = source == "drawn"
-    chosen = np.zeros(len(labels), dtype=bool)
-    chosen[balanced_indices(labels, VALIDATION, SPLIT_SEED)] = True
 
     def split(name: str, images: np.ndarray, labels: np.ndarray, augment: tuple[str, ...] = ()) -> Images:
         tensors = torch.from_numpy(images)[:, None].to(device), torch.from_numpy(labels).long().to(device)
         return Images(name, *tensors, size, tuple(augment), normalize, standin)
 
-    train = split("train", images[~chosen], labels[~chosen], augment)
+    train = split("train", *arrays["train"], augment)
     return FashionMNIST(
         train=train if subset is None else train.subset(subset),
-        valid=split("valid", images[chosen], labels[chosen]),
-        test=split("test", test_images, test_labels),
+        valid=split("valid", *arrays["valid"]),
+        test=split("test", *arrays["test"]),
         source=source,
     )
 
@@ -199,23 +200,6 @@ def balanced_indices(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.sort(order[np.argsort(place[order], kind="stable")[:count]])
 
 
-def random_flip(images: torch.Tensor, random: torch.Generator) -> torch.Tensor:
-    """Mirror each image left to right with probability one half. (B, 1, H, W) -> the same shape."""
-    heads = (torch.rand(len(images), generator=random) < 0.5).to(images.device)
-    return torch.where(heads[:, None, None, None], images.flip(-1), images)
-
-
-def random_shift(images: torch.Tensor, reach: int, random: torch.Generator) -> torch.Tensor:
-    """Move each image by up to `reach` pixels on both axes, black coming in. (B, 1, H, W) -> the same shape."""
-    count, _, height, width = images.shape
-    padded = F.pad(images, (reach,) * 4)
-    moves = torch.randint(0, 2 * reach + 1, (2, count, 1), generator=random).to(images.device)
-    rows = moves[0] + torch.arange(height, device=images.device)
-    columns = moves[1] + torch.arange(width, device=images.device)
-    which = torch.arange(count, device=images.device)[:, None, None]
-    return padded[which, 0, rows[:, :, None], columns[:, None, :]][:, None]
-
-
 def cache_folder() -> Path:
     """Where downloads are kept between runs."""
     return Path(platformdirs.user_cache_dir("cnnlab"))
@@ -232,8 +216,8 @@ def find_archives() -> Path | None:
     return None
 
 
-def read_or_draw(download: bool = True) -> tuple[tuple[np.ndarray, ...], str]:
-    """Training and test images and labels, and whether they come from "files" or were "drawn"."""
+def read_or_draw(download: bool = True) -> tuple[Arrays, str]:
+    """Images and labels of the three splits, and whether they come from "files" or were "drawn"."""
     folder = find_archives()
     reason = "downloading is switched off"
     if folder is None and download:
@@ -253,9 +237,21 @@ def read_or_draw(download: bool = True) -> tuple[tuple[np.ndarray, ...], str]:
 
 
 @functools.lru_cache(maxsize=1)
-def read_archives(folder: Path) -> tuple[np.ndarray, ...]:
-    """The four arrays in `folder`: (60000, 28, 28), (60000,), (10000, 28, 28), (10000,), all uint8."""
-    return tuple(read_archive(folder / name, md5) for name, md5 in ARCHIVES.items())
+def read_archives(folder: Path) -> Arrays:
+    """The splits of the archives in `folder`."""
+    return split_off(*(read_archive(folder / name, md5) for name, md5 in ARCHIVES.items()))
+
+
+def split_off(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray) -> Arrays:
+    """Validation images taken out of the (60000, 28, 28) training images, in whose memory the others move together."""
+    chosen = np.zeros(len(labels), dtype=bool)
+    chosen[balanced_indices(labels, VALIDATION, SPLIT_SEED)] = True
+    valid = images[chosen], labels[chosen]
+    stay = np.flatnonzero(~chosen)
+    for start in range(0, len(stay), 1000):
+        block = stay[start : start + 1000]  # never before `start`, so nothing unread is written over
+        images[start : start + len(block)] = images[block]
+    return {"train": (images[: len(stay)], labels[stay]), "valid": valid, "test": (test_images, test_labels)}
 
 
 def read_archive(path: Path, md5: str) -> np.ndarray:
@@ -267,17 +263,19 @@ def read_archive(path: Path, md5: str) -> np.ndarray:
             f"{path} is damaged or not Fashion-MNIST (md5 {found}, expected {md5}); "
             "delete it and run again to download it afresh, or put a good copy in its place"
         )
-    content = gzip.decompress(packed)
-    # idx: two zero bytes, the type (8 is uint8), the number of axes, then each length as a big-endian int32.
-    axes = content[3]
-    shape = np.frombuffer(content, dtype=">i4", count=axes, offset=4)
-    return np.frombuffer(bytearray(content), dtype=np.uint8, offset=4 + 4 * axes).reshape(shape)
+    with gzip.open(io.BytesIO(packed)) as content:
+        # idx: two zero bytes, the type (8 is uint8), the number of axes, then each length as a big-endian int32.
+        axes = content.read(4)[3]
+        array = np.empty(np.frombuffer(content.read(4 * axes), dtype=">i4"), dtype=np.uint8)
+        for part in np.array_split(array.reshape(-1), 64):  # in parts: a whole one would be in memory twice
+            content.readinto(part)
+    return array
 
 
 @functools.lru_cache(maxsize=1)
-def draw_arrays() -> tuple[np.ndarray, ...]:
+def draw_arrays() -> Arrays:
     """The stand-in set, in the shape of the real one."""
-    return *draw_standin(60_000, seed=1), *draw_standin(10_000, seed=2)
+    return split_off(*draw_standin(60_000, seed=1), *draw_standin(10_000, seed=2))
 
 
 def download_archives(root: Path, timeout: float = DOWNLOAD_TIMEOUT) -> Path:

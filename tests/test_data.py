@@ -98,6 +98,18 @@ def test_same_arrays_as_torchvision(archives, tmp_path):
     assert key(together) == key(theirs.data)
 
 
+def test_training_images_keep_their_order(archives):
+    """By numpy's own selection, on arrays read the way torchvision reads them."""
+    raw = [gzip.decompress((archives / name).read_bytes()) for name in ARCHIVES]
+    images = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 28, 28)
+    labels = np.frombuffer(raw[1], np.uint8, offset=8)
+    chosen = np.isin(np.arange(600), data_module.balanced_indices(labels, 50, data_module.SPLIT_SEED))
+    data = fashion_mnist(device="cpu")
+    for split, keep in ((data.train, ~chosen), (data.valid, chosen)):
+        assert np.array_equal(split.images[:, 0].numpy(), images[keep])
+        assert np.array_equal(split.labels.numpy(), labels[keep])
+
+
 def test_split_is_the_same_every_time(archives):
     first, again = fashion_mnist(device="cpu"), fashion_mnist(device="cpu")
     assert torch.equal(first.valid.images, again.valid.images)
@@ -163,7 +175,7 @@ def test_no_files_and_no_network_draws_and_says_so(tmp_path, monkeypatch, capsys
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     drawn = (blobs(600, 1), blobs(100, 2))
     arrays = [part.numpy() for split in drawn for part in (split.images[:, 0], split.labels.to(torch.uint8))]
-    monkeypatch.setattr(data_module, "draw_arrays", lambda: tuple(arrays))
+    monkeypatch.setattr(data_module, "draw_arrays", lambda: data_module.split_off(*arrays))
     monkeypatch.setattr(data_module, "VALIDATION", 50)
     data = fashion_mnist(device="cpu")
     assert data.standin

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "cnnlab"
 
 # A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
 RANKS = {
-    0: ["compat", "device", "scale", "server", "sizes", "scratch", "standin"],
+    0: ["allocator", "augment", "compat", "device", "scale", "server", "sizes", "scratch", "standin"],
     1: ["fields"],
     2: ["shapes"],
     3: ["draw", "models", "data"],
@@ -25,8 +25,8 @@ RANKS = {
     5: ["history", "explore"],
     6: ["progress"],
     7: ["train"],
-    8: ["check", "bench", "environment", "journal", "memory"],
-    9: ["__main__"],
+    8: ["check", "environment", "journal", "memory"],
+    9: ["__main__", "bench"],
 }
 RANK = {name: rank for rank, names in RANKS.items() for name in names}
 
