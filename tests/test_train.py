@@ -1,8 +1,11 @@
 """Training: one epoch against hand-written steps, fit against d2l, interruption, divergence, checkpoints."""
 
 import copy
+import dataclasses
 import json
 import re
+import xml.etree.ElementTree as ET
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,16 @@ from torch.nn import functional as F
 
 from cnnlab import models
 from cnnlab.history import History
-from cnnlab.train import DivergedError, epoch_seed, evaluate, fit, init_xavier, own_random, train_epoch
+from cnnlab.train import (
+    DivergedError,
+    channels_last_pays,
+    epoch_seed,
+    evaluate,
+    fit,
+    init_xavier,
+    own_random,
+    train_epoch,
+)
 from tests.conftest import blobs
 
 QUICK = {"epochs": 2, "lr": 0.05, "batch_size": 64, "precision": "fp32"}
@@ -132,6 +144,30 @@ def test_channels_last_changes_the_layout_and_not_the_result(tiny_data):
         layouts.append(model[2].weight.is_contiguous(memory_format=torch.channels_last))
     assert layouts == [True, False]
     assert rows[0] == pytest.approx(rows[1], rel=1e-4)
+
+
+def test_the_faster_layout_is_taken(tiny_data):
+    for name, device, expected in (
+        ("lenet", "cpu", True),
+        ("bn_lenet", "cpu", False),
+        ("bn_lenet", "cuda", True),
+        ("resnet18", "cpu", True),
+    ):
+        with torch.device("meta"):
+            model = models.build(name, image_size=28 if "lenet" in name else 96)
+        assert channels_last_pays(model, torch.device(device)) is expected
+    assert fit(models.build("bn_lenet"), tiny_data, **QUICK).settings["channels_last"] is False
+
+
+def test_evaluation_in_batches_of_bounded_size(tiny_data):
+    sizes = []
+    model = small()
+    model.register_forward_pre_hook(lambda _module, inputs: sizes.append(len(inputs[0])))
+    big = torch.nn.Sequential(nn.AdaptiveAvgPool2d(28), small())
+    big.register_forward_pre_hook(lambda _module, inputs: sizes.append(len(inputs[0])))
+    evaluate(model, blobs(1500, 1))
+    evaluate(big, dataclasses.replace(blobs(200, 1), size=224))
+    assert sizes == [1000, 500, 183, 17]  # 183 · 224² is the most that is not above 1000 · 96²
 
 
 def test_mode_is_given_back(tiny_data):
@@ -290,8 +326,12 @@ def test_history_goes_to_json_and_back(tiny_data, tmp_path):
 
 def test_report_names_environment_settings_result_and_curve(tiny_data):
     page = fit(small(), tiny_data, **QUICK)._repr_html_()
-    for word in ("environment", "settings", "result", "<svg", torch.__version__, "images per second", "5,874"):
+    for word in ("environment", "settings", "result", torch.__version__, "images per second", "5,874"):
         assert word in page
+    curve = b64decode(re.search(r'base64,([^"]+)"', page)[1]).decode()
+    assert ET.fromstring(curve).tag.endswith("svg")
+    assert "training loss" in curve
+    assert "var(" not in curve  # an image knows nothing of the page's colours
 
 
 def test_xavier_bounds():
