@@ -2,6 +2,7 @@
 # make test             run everything: style, unit tests, every notebook
 # make notebooks        run every notebook top to bottom and save its outputs
 # make resolve          ask pip whether the pins also resolve for Python 3.12 and 3.13
+# make bench            train the networks here and by d2l in turn, then bench-explorers
 # make bench-explorers  how fast a slider reaches the screen, in JupyterLab and headless Chromium
 # make clean            remove the virtual environment and caches
 #
@@ -20,7 +21,7 @@ ifdef CNNLAB_DATA
 export CNNLAB_DATA := $(abspath $(CNNLAB_DATA))
 endif
 
-.PHONY: lab test lint unit nbval notebooks bench-explorers resolve clean
+.PHONY: lab test lint unit nbval notebooks bench bench-explorers resolve clean
 
 # Notebooks from elsewhere show their saved drawings only once they are trusted.
 lab: $(READY)
@@ -41,6 +42,10 @@ nbval: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python tests/notebooks.py $(ARGS)
+
+bench: $(READY)
+	$(BIN)/python -m cnnlab.bench $(ARGS)
+	$(BIN)/python tests/bench_explorers.py
 
 bench-explorers: $(READY)
 	$(BIN)/python tests/bench_explorers.py $(ARGS)
