@@ -25,6 +25,7 @@ A map, from the ground up:
     explore      the widgets
     server       an extension of Jupyter's server: a slider's answer goes out at once
     bench        `python -m cnnlab.bench`: the networks trained here and by d2l in turn, measured side by side
+    record       `python -m cnnlab.record`: the fast network for several seeds, seconds and test accuracy
     environment  what this machine has, and what to do about what is missing
 
 Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.

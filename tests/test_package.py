@@ -27,6 +27,7 @@ RANKS = {
     7: ["train"],
     8: ["check", "environment", "journal", "memory"],
     9: ["__main__", "bench"],
+    10: ["record"],
 }
 RANK = {name: rank for rank, names in RANKS.items() for name in names}
 
