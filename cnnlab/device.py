@@ -1,4 +1,4 @@
-"""Which processor to compute on, and in which precision."""
+"""Which processor to compute on, in which precision, and how maps lie in memory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 import platform
 
 import torch
+from torch import nn
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
+LANES = 16  # numbers that a processor takes at a time
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -72,3 +74,28 @@ def processor_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def channels_last_pays(model: nn.Module, X: torch.Tensor) -> bool:
+    """Whether training on images like X is faster with a pixel's channels side by side: for convolutions it is.
+
+    Not for batch norms too narrow for a processor's 16 lanes: backward, theirs took forty times as long. They decide
+    where they hold a third or more of all that is normalised.
+    """
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    if X.device.type != "cpu" or all(norm.num_features >= LANES for norm in norms):
+        return True
+    values = {True: 0, False: 0}  # narrow or not: how many are normalised
+
+    def count(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        values[norm.num_features < LANES] += output.numel()
+
+    hooks, mode = [norm.register_forward_hook(count) for norm in norms], model.training
+    try:
+        with torch.no_grad():
+            model.eval()(X)
+    finally:
+        model.train(mode)
+        for hook in hooks:
+            hook.remove()
+    return 3 * values[True] < sum(values.values())

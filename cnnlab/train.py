@@ -21,7 +21,7 @@ from torch import nn
 from cnnlab import __version__
 from cnnlab.allocator import kept_memory
 from cnnlab.data import FashionMNIST, Images
-from cnnlab.device import autocast, describe, pick_device, pick_precision
+from cnnlab.device import autocast, channels_last_pays, describe, pick_device, pick_precision
 from cnnlab.history import Epoch, History, write_atomically
 from cnnlab.progress import Progress, pick_progress
 
@@ -111,10 +111,12 @@ def fit(
     device = data.train.device if device == "auto" else pick_device(device)
     precision = pick_precision(precision, device)
     data = data.to(device)
-    channels_last = channels_last_pays(model, device) if channels_last is None else channels_last
+    model.to(device)
+    if channels_last is None:
+        channels_last = channels_last_pays(model, next(data.train.batches(1))[0])
     settings = _settings(locals())
     _check(settings)
-    model.to(device, memory_format=torch.channels_last if channels_last else torch.preserve_format)
+    model.to(memory_format=torch.channels_last if channels_last else torch.preserve_format)
     optimizer = _optimizer(model, optimizer, lr, momentum, weight_decay)
     steps = math.ceil(len(data.train) / batch_size)
     scheduler = _scheduler(optimizer, schedule, lr, epochs * steps)
@@ -242,13 +244,6 @@ class Watch:
                     f"at learning rate {lr:g}; try a lower one, such as {lr / 3:.1g}"
                 )
         self.view.step(self.run.history, self.step, self.run.steps, sum(losses) / len(losses), rates[-1])
-
-
-def channels_last_pays(model: nn.Module, device: torch.device) -> bool:
-    """Whether training is faster with a pixel's channels side by side: for convolutions it is."""
-    # Not for batch norms too narrow for the processor's 16 lanes: backward, theirs took forty times as long.
-    narrow = (isinstance(module, nn.BatchNorm2d) and module.num_features < 16 for module in model.modules())
-    return device.type != "cpu" or not any(narrow)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -1,12 +1,14 @@
-"""Device and precision: what is picked, what is refused."""
+"""Device, precision and layout: what is picked, what is refused."""
 
+import copy
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from cnnlab import device as device_module
-from cnnlab.device import autocast, describe, has_bf16, pick_device, pick_precision
+from cnnlab.device import autocast, channels_last_pays, describe, has_bf16, pick_device, pick_precision
 
 CPU = torch.device("cpu")
 
@@ -57,3 +59,32 @@ def test_devices_in_words():
     assert describe(CPU).startswith("cpu (")
     assert "threads)" in describe(CPU)
     assert describe(torch.device("mps")).startswith("mps (")
+
+
+@pytest.mark.parametrize(
+    ("norms", "expected"),
+    [
+        ([], True),
+        ([16], True),
+        ([6], False),  # all of what is normalised
+        ([4, 32], True),  # a ninth
+        ([8, 16], False),  # a third
+        ([7, 16], True),  # a little less
+    ],
+)
+def test_narrow_batch_norms_decide_the_layout_from_a_third_on(norms, expected):
+    layers, channels = [], 1
+    for width in norms:
+        layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width)]
+        channels = width
+    model = nn.Sequential(*layers, nn.Dropout(0.5)).train()
+    before = copy.deepcopy(model.state_dict())
+    assert channels_last_pays(model, torch.randn(1, 1, 5, 6)) is expected
+    assert model.training
+    assert not any(module._forward_hooks for module in model.modules())
+    assert all(map(torch.equal, before.values(), model.state_dict().values()))
+
+
+def test_other_devices_always_take_channels_last():
+    with torch.device("meta"):
+        assert channels_last_pays(nn.BatchNorm2d(2), torch.empty(1, 2, 3, 3)) is True
