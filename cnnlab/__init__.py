@@ -26,6 +26,7 @@ A map, from the ground up:
     server       an extension of Jupyter's server: a slider's answer goes out at once
     bench        `python -m cnnlab.bench`: the networks trained here and by d2l in turn, measured side by side
     record       `python -m cnnlab.record`: the fast network for several seeds, seconds and test accuracy
+    reference    `python -m cnnlab.reference`: the notes' recipes and ours over several seeds, as a table
     environment  what this machine has, and what to do about what is missing
 
 Importing this package, `cnnlab.shapes` or the layer explorers does not import torch.

@@ -28,6 +28,7 @@ RANKS = {
     8: ["check", "environment", "journal", "memory"],
     9: ["__main__", "bench"],
     10: ["record"],
+    11: ["reference"],
 }
 RANK = {name: rank for rank, names in RANKS.items() for name in names}
 

@@ -1,0 +1,132 @@
+"""The reference table: its rows are the notes', what was not measured says so, nothing measured is lost."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+
+from cnnlab import reference
+from cnnlab.bench.recipes import RECIPES
+from cnnlab.data import DataError, FashionMNIST
+from cnnlab.reference import HEAD, Result, Row, cells, load, measure, read, rows, write
+from tests.conftest import blobs
+
+QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
+
+
+@pytest.fixture(scope="module")
+def quick() -> Row:
+    return dataclasses.replace(rows("lenet")["ours"], training=QUICK)
+
+
+@pytest.fixture(scope="module")
+def result(quick) -> Result:
+    data = FashionMNIST(blobs(600, 1), blobs(100, 2, "valid"), blobs(100, 3, "test"), source="drawn")
+    return measure(quick, data, range(2), say=lambda words: None)
+
+
+# The notes' ten epochs of plain SGD: network, learning rate, batch, side.
+NOTES = [("lenet", 0.9, 256, 28), ("alexnet", 0.01, 128, 224), ("vgg11", 0.05, 128, 224), ("nin", 0.1, 128, 224),
+         ("googlenet", 0.1, 128, 96), ("bn_lenet", 1.0, 256, 28), ("resnet18_notes", 0.05, 256, 96),
+         ("densenet", 0.1, 256, 96)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("network", "lr", "batch_size", "side"), NOTES)
+def test_the_notes_rows_are_the_notes(network, lr, batch_size, side):
+    row = rows(network)["notes"]
+    assert row.training == {"epochs": 10, "batch_size": batch_size, "lr": lr}
+    assert (row.image_size, row.xavier, row.augment) == (side, True, ())
+
+
+@pytest.mark.parametrize("network", RECIPES)
+def test_every_row_builds_and_differs_from_the_other(network):
+    both = rows(network)
+    with torch.device("meta"):
+        for row in both.values():
+            assert sum(parameter.numel() for parameter in row.model(0).parameters()) > 40_000
+    assert both["notes"].training != both["ours"].training
+
+
+def test_a_network_the_notes_do_not_have_is_refused():
+    with pytest.raises(ValueError, match=r"'resnet50' is not one of lenet, .*; the notes have no recipe for it"):
+        rows("resnet50")
+
+
+def test_measuring_gives_one_value_a_seed_and_seeds_differ(result):
+    assert len(result.seconds) == len(result.valid) == len(result.test) == 2
+    assert result.parameters == 61_706
+    assert result.macs == 416_520
+    assert result.test[0] > 0.9  # squares in ten places are easily told apart
+    assert result.collapsed == 0
+    assert not result.stopped
+
+
+def test_a_run_that_diverges_counts_as_collapsed(monkeypatch, quick, tiny_data):
+    monkeypatch.setattr(reference, "step_memory", lambda *args, **settings: 0)  # takes a process of its own
+    wild = dataclasses.replace(quick, training={**QUICK, "optimizer": "sgd", "lr": 1e6})
+    with pytest.warns(RuntimeWarning, match="the loss became"):
+        result = measure(wild, tiny_data, [0], say=lambda words: None)
+    assert result.collapsed == 1
+    assert "the loss became" in result.stopped[0]
+    assert math.isnan(result.valid[0]) or result.valid[0] < 0.3
+
+
+def test_what_is_written_is_read_again_and_other_rows_stay(result, tmp_path):
+    assert read(tmp_path) == {}
+    write({"lenet ours": result}, tmp_path, "cpu")
+    json_path, markdown_path = write({"bn_lenet notes": result}, tmp_path, "cpu")
+    assert json_path.name == "reference-cpu.json"
+    assert list(read(tmp_path)) == ["lenet ours", "bn_lenet notes"]
+    assert read(tmp_path)["lenet ours"].test == result.test
+    lines = [line for line in markdown_path.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    assert len(lines) == 2 + 2 * len(RECIPES)
+    assert sum("not measured" in line for line in lines) == 2 * len(RECIPES) - 2
+
+
+def test_a_line_shows_mean_spread_least_and_collapses(result):
+    result = dataclasses.replace(result, test=[0.90, 0.80, 0.10])
+    line = dict(zip(HEAD, cells("lenet", "ours", result), strict=True))
+    assert line["test, mean ± sd"] == "0.6000 ± 0.4359 (3 seeds)"
+    assert line["least"] == "0.1000"
+    assert line["collapsed"] == "1 of 3"
+    assert line["best published"] == "0.828"
+
+
+def test_a_chapter_sees_its_two_lines(result, tmp_path):
+    write({"lenet notes": result}, tmp_path, "cpu")
+    shown = reference.reference("lenet", tmp_path)
+    assert [line[1] for line in shown] == ["notes", "ours"]
+    assert "not measured" not in " ".join(shown[0])
+    assert "not measured" in repr(shown).splitlines()[2]
+    assert shown._repr_html_().count("<tr>") == 3
+
+
+def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):
+    monkeypatch.setattr(reference, "fashion_mnist", lambda *args, **settings: tiny_data)
+    with pytest.raises(DataError, match="a reference on drawn images means nothing; set CNNLAB_DATA"):
+        load(quick, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--seeds", "0"], "--seeds 0 is below 1; one seed is a run, five are a result"),
+        (["--networks", "lenet5"], "network 'lenet5' is not one of lenet"),
+        (["--device", "tpu"], "device 'tpu' is not one of"),
+    ],
+)
+def test_the_command_refuses_in_a_sentence(words, sentence, tmp_path):
+    with pytest.raises(SystemExit, match=sentence):
+        reference.main([*words, "--out", str(tmp_path)])
+
+
+def test_the_command_measures_and_writes(monkeypatch, quick, tiny_data, tmp_path):
+    monkeypatch.setattr(reference, "load", lambda row, device: tiny_data)
+    monkeypatch.setattr(reference, "step_memory", lambda *args, **settings: 0)
+    monkeypatch.setattr(reference, "rows", lambda network: {"notes": quick, "ours": quick})
+    said = []
+    reference.main(["--networks", "lenet", "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)], said.append)
+    assert len(said) == 3
+    assert said[0].startswith("lenet, ours, seed 0: test ")
+    assert list(read(tmp_path)) == ["lenet notes", "lenet ours"]
