@@ -206,9 +206,6 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> None:
     asked = parser().parse_args(words)
-    # Numbers below 1e-38 are slow to work with and count as 0 here. It has to be said before the first computation:
-    # threads that exist already would go on as before.
-    torch.set_flush_denormal(True)
     try:
         if asked.seeds < 1:
             raise ValueError(f"--seeds {asked.seeds} is below 1; one seed is a run, five are a result")
@@ -228,4 +225,7 @@ def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> 
 
 
 if __name__ == "__main__":
+    # Numbers below 1e-38 are slow to work with and count as 0 here. It has to be said before the first computation:
+    # threads that exist already would go on as before.
+    torch.set_flush_denormal(True)
     main()
