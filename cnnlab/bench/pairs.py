@@ -9,7 +9,7 @@ from typing import Any
 
 from cnnlab.bench import ours, peak, theirs
 from cnnlab.bench.machine import about, peaks, share_of_peak
-from cnnlab.bench.recipes import FEWEST_BATCHES, RECIPES, Job, affordable, tests_for
+from cnnlab.bench.recipes import FEWEST_BATCHES, RECIPES, TRAIN_IMAGES, Job, affordable, tests_for
 from cnnlab.bench.report import spread
 from cnnlab.bench.run import Run
 from cnnlab.device import pick_device
@@ -24,7 +24,7 @@ class Options:
 
     device: str = "auto"
     precision: str = "auto"
-    images: int = 55_000
+    images: int = TRAIN_IMAGES
     seconds: float = 20.0
     repeats: int = 3
     epochs: int = 1
