@@ -1,4 +1,4 @@
-"""Memory that training frees stays with the process until training ends, instead of being fetched anew in each step."""
+"""Memory that a training pass frees stays with the process until the pass ends, not to be fetched anew each step."""
 
 from __future__ import annotations
 

@@ -10,7 +10,6 @@ import dataclasses
 import functools
 import gzip
 import hashlib
-import io
 import os
 import socket
 import sys
@@ -256,19 +255,20 @@ def split_off(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, t
 
 def read_archive(path: Path, md5: str) -> np.ndarray:
     """One idx archive as an array, after its checksum has been compared."""
-    packed = path.read_bytes()
-    found = hashlib.md5(packed, usedforsecurity=False).hexdigest()
-    if found != md5:
-        raise DataError(
-            f"{path} is damaged or not Fashion-MNIST (md5 {found}, expected {md5}); "
-            "delete it and run again to download it afresh, or put a good copy in its place"
-        )
-    with gzip.open(io.BytesIO(packed)) as content:
-        # idx: two zero bytes, the type (8 is uint8), the number of axes, then each length as a big-endian int32.
-        axes = content.read(4)[3]
-        array = np.empty(np.frombuffer(content.read(4 * axes), dtype=">i4"), dtype=np.uint8)
-        for part in np.array_split(array.reshape(-1), 64):  # in parts: a whole one would be in memory twice
-            content.readinto(part)
+    with open(path, "rb") as packed:  # read twice: archive and array side by side are half as much memory again
+        found = hashlib.file_digest(packed, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        if found != md5:
+            raise DataError(
+                f"{path} is damaged or not Fashion-MNIST (md5 {found}, expected {md5}); "
+                "delete it and run again to download it afresh, or put a good copy in its place"
+            )
+        packed.seek(0)
+        with gzip.open(packed) as content:
+            # idx: two zero bytes, the type (8 is uint8), the number of axes, then each length as a big-endian int32.
+            axes = content.read(4)[3]
+            array = np.empty(np.frombuffer(content.read(4 * axes), dtype=">i4"), dtype=np.uint8)
+            for part in np.array_split(array.reshape(-1), 64):  # in parts: a whole one would be in memory twice
+                content.readinto(part)
     return array
 
 

@@ -158,7 +158,7 @@ def test_evaluation_in_batches_of_bounded_size(tiny_data):
     big.register_forward_pre_hook(lambda _module, inputs: sizes.append(len(inputs[0])))
     evaluate(model, blobs(1500, 1))
     evaluate(big, dataclasses.replace(blobs(200, 1), size=224))
-    assert sizes == [1000, 500, 183, 17]  # 183 · 224² is the most that is not above 1000 · 96²
+    assert sizes == [500, 500, 500, *[47] * 4, 12]  # 47 · 224² is the most that is not above 256 · 96²
 
 
 def test_mode_is_given_back(tiny_data):

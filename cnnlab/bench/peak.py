@@ -14,6 +14,7 @@ from cnnlab import models
 from cnnlab.bench import ours, theirs
 from cnnlab.bench.recipes import Job, Recipe
 from cnnlab.compat import load_d2l
+from cnnlab.device import autocast
 from cnnlab.memory import peak_resident, training_step
 
 BATCHES, TESTS = 2, 1000  # gradients are there from the second step on; our side evaluates up to 1000 at a time
@@ -21,7 +22,7 @@ SIDES = ("cnnlab", "d2l")
 
 
 def resident(side: str, job: Job, folder: Path) -> int:
-    """Bytes that training and evaluation add to a process that has the libraries loaded and has taken one small step.
+    """Bytes that training and evaluation add to a process that has the libraries loaded and has taken small steps.
 
     The data is in it; d2l's workers, which are processes of their own, are not. Raises RuntimeError where it failed.
     """
@@ -40,8 +41,10 @@ def resident(side: str, job: Job, folder: Path) -> int:
 def _main(text: str) -> None:
     side, fields, folder = json.loads(text)
     job = Job(**{**fields, "recipe": Recipe(**fields["recipe"])})
-    load_d2l()  # on either side, so that the same libraries are left out
-    training_step(models.build("lenet").to(job.torch_device), torch.randn(2, 1, 28, 28, device=job.torch_device))
+    load_d2l()  # this and the small steps on either side, so that the same libraries are left out
+    for precision in ("fp32", job.our_precision):
+        with autocast(precision, job.torch_device):
+            training_step(models.build("bn_lenet").to(job.torch_device), torch.rand(2, 1, 28, 28).to(job.torch_device))
     before = peak_resident()
     if side == "cnnlab":
         ours.run(job)

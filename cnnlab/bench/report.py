@@ -74,7 +74,8 @@ def markdown(results: dict[str, Any]) -> str:
 
 
 START = """\
-Seconds from the data being there to the end of the first training step, and, in brackets, from asking for the data.
+Seconds from the data being there to the end of the first training step, how many of them a step takes once things
+run (that is, the second step), and, in brackets, the seconds from asking for the data to the end of the first step.
 Memory: what training and evaluation add to the process, d2l's loading workers not counted; on a CPU from one fresh
 process a side, on a GPU from the allocator."""
 LEARNED = """\
@@ -136,7 +137,8 @@ def beginning(side: str) -> Column:
     def cell(row: dict[str, Any]) -> str:
         values = row["summary"]["sides"][side]
         total = values["seconds_to_first_batch"]["median"] + values["seconds_to_data"]["median"]
-        return f"{values['seconds_to_first_batch']['median']:.2f} [{total:.2f}]"
+        first, second = (values[f"seconds_to_{which}_batch"]["median"] for which in ("first", "second"))
+        return f"{first:.2f}, {second:.2f} the step [{total:.2f}]"
 
     return cell
 
