@@ -6,10 +6,15 @@ import math
 import pytest
 import torch
 
-from cnnlab import reference
 from cnnlab.bench.recipes import RECIPES
 from cnnlab.data import DataError, FashionMNIST
-from cnnlab.reference import HEAD, Result, Row, cells, load, measure, read, rows, write
+from cnnlab.reference import __main__ as command
+from cnnlab.reference import measure as measuring
+from cnnlab.reference import reference
+from cnnlab.reference.files import read, write
+from cnnlab.reference.measure import Result, load, measure
+from cnnlab.reference.rows import SMALL, Row, rows
+from cnnlab.reference.table import HEAD, cells, precisions
 from tests.conftest import blobs
 
 QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
@@ -34,18 +39,28 @@ NOTES = [("lenet", 0.9, 256, 28), ("alexnet", 0.01, 128, 224), ("vgg11", 0.05, 1
 
 @pytest.mark.parametrize(("network", "lr", "batch_size", "side"), NOTES)
 def test_the_notes_rows_are_the_notes(network, lr, batch_size, side):
-    row = rows(network)["notes"]
-    assert row.training == {"epochs": 10, "batch_size": batch_size, "lr": lr}
+    row = rows(network, "cuda")["notes"]
+    assert row.training == {"epochs": 10, "batch_size": batch_size, "lr": lr, "precision": "fp32"}
     assert (row.image_size, row.xavier, row.augment) == (side, True, ())
 
 
+@pytest.mark.parametrize("device_type", ["cpu", "cuda"])
 @pytest.mark.parametrize("network", RECIPES)
-def test_every_row_builds_and_differs_from_the_other(network):
-    both = rows(network)
+def test_every_row_builds_and_differs_from_the_other(network, device_type):
+    both = rows(network, device_type)
     with torch.device("meta"):
         for row in both.values():
             assert sum(parameter.numel() for parameter in row.model(0).parameters()) > 40_000
     assert both["notes"].training != both["ours"].training
+
+
+@pytest.mark.parametrize("network", SMALL)
+def test_on_a_processor_both_recipes_are_as_large_and_as_long(network):
+    both = rows(network)
+    assert both["notes"].image_size == both["ours"].image_size == 28
+    assert both["notes"].training["epochs"] == both["ours"].training["epochs"] < 10
+    assert both["notes"].training["lr"] == rows(network, "cuda")["notes"].training["lr"]
+    assert both["notes"].settings.items() <= both["ours"].settings.items()
 
 
 def test_a_network_the_notes_do_not_have_is_refused():
@@ -63,7 +78,7 @@ def test_measuring_gives_one_value_a_seed_and_seeds_differ(result):
 
 
 def test_a_run_that_diverges_counts_as_collapsed(monkeypatch, quick, tiny_data):
-    monkeypatch.setattr(reference, "step_memory", lambda *args, **settings: 0)  # takes a process of its own
+    monkeypatch.setattr(measuring, "step_memory", lambda *args, **settings: 0)  # takes a process of its own
     wild = dataclasses.replace(quick, training={**QUICK, "optimizer": "sgd", "lr": 1e6})
     with pytest.warns(RuntimeWarning, match="the loss became"):
         result = measure(wild, tiny_data, [0], say=lambda words: None)
@@ -93,9 +108,25 @@ def test_a_line_shows_mean_spread_least_and_collapses(result):
     assert line["best published"] == "0.828"
 
 
+def test_both_precisions_are_compared_by_their_spread(result):
+    low = dataclasses.replace(result, precision="bf16", valid=[0.90, 0.92])
+    near, far = (dataclasses.replace(result, precision="fp32", valid=valid) for valid in ([0.91, 0.93], [0.95, 0.96]))
+    line = precisions("lenet", {"lenet ours": low, "lenet fp32": near})
+    assert line == ["lenet", "2", "0.9100 ± 0.0141", "0.9200 ± 0.0141", "-0.0100", "yes"]
+    assert precisions("lenet", {"lenet ours": low, "lenet fp32": far})[-1] == "no"
+    assert precisions("lenet", {"lenet ours": low}) == []
+    assert precisions("lenet", {"lenet ours": near, "lenet fp32": near}) == []  # nothing to compare
+
+
+def test_what_fp32_is_compared_with_differs_in_nothing_else():
+    ours, exact = (rows("bn_lenet")[kind] for kind in ("ours", "fp32"))
+    assert (ours.training.pop("precision"), exact.training.pop("precision")) == ("auto", "fp32")
+    assert dataclasses.replace(exact, recipe="ours") == ours
+
+
 def test_a_chapter_sees_its_two_lines(result, tmp_path):
     write({"lenet notes": result}, tmp_path, "cpu")
-    shown = reference.reference("lenet", tmp_path)
+    shown = reference("lenet", tmp_path)
     assert [line[1] for line in shown] == ["notes", "ours"]
     assert "not measured" not in " ".join(shown[0])
     assert "not measured" in repr(shown).splitlines()[2]
@@ -103,7 +134,7 @@ def test_a_chapter_sees_its_two_lines(result, tmp_path):
 
 
 def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):
-    monkeypatch.setattr(reference, "fashion_mnist", lambda *args, **settings: tiny_data)
+    monkeypatch.setattr(measuring, "fashion_mnist", lambda *args, **settings: tiny_data)
     with pytest.raises(DataError, match="a reference on drawn images means nothing; set CNNLAB_DATA"):
         load(quick, torch.device("cpu"))
 
@@ -118,15 +149,15 @@ def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):
 )
 def test_the_command_refuses_in_a_sentence(words, sentence, tmp_path):
     with pytest.raises(SystemExit, match=sentence):
-        reference.main([*words, "--out", str(tmp_path)])
+        command.main([*words, "--out", str(tmp_path)])
 
 
 def test_the_command_measures_and_writes(monkeypatch, quick, tiny_data, tmp_path):
-    monkeypatch.setattr(reference, "load", lambda row, device: tiny_data)
-    monkeypatch.setattr(reference, "step_memory", lambda *args, **settings: 0)
-    monkeypatch.setattr(reference, "rows", lambda network: {"notes": quick, "ours": quick})
+    monkeypatch.setattr(command, "load", lambda row, device: tiny_data)
+    monkeypatch.setattr(measuring, "step_memory", lambda *args, **settings: 0)
+    monkeypatch.setattr(command, "rows", lambda network, device_type: {"notes": quick, "ours": quick})
     said = []
-    reference.main(["--networks", "lenet", "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)], said.append)
+    command.main(["--networks", "lenet", "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)], said.append)
     assert len(said) == 3
     assert said[0].startswith("lenet, ours, seed 0: test ")
     assert list(read(tmp_path)) == ["lenet notes", "lenet ours"]

@@ -1,0 +1,43 @@
+"""The files of the reference: one for a processor, one for a GPU."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from cnnlab.history import write_atomically
+from cnnlab.reference.measure import Result
+from cnnlab.reference.rows import KINDS, Row
+from cnnlab.reference.table import Shown, cells, markdown
+
+
+def path(folder: Path, device_type: str) -> Path:
+    """One file for a processor, another for a GPU."""
+    return folder / f"reference-{device_type}.json"
+
+
+def read(folder: Path, device_type: str = "cpu") -> dict[str, Result]:
+    """Results by "network recipe"; none where there is no file."""
+    file = path(folder, device_type)
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return {name: Result(**{**fields, "row": Row(**fields["row"])}) for name, fields in kept.items()}
+
+
+def write(results: dict[str, Result], folder: Path, device_type: str) -> list[Path]:
+    """The results as JSON and as Markdown, those of other networks kept; the paths."""
+    kept = {**read(folder, device_type), **results}
+    json_path = path(folder, device_type)
+    texts = {
+        json_path: json.dumps({name: asdict(result) for name, result in kept.items()}, indent=1) + "\n",
+        json_path.with_suffix(".md"): markdown(kept, device_type),
+    }
+    for file, text in texts.items():
+        write_atomically(file, lambda temporary, text=text: Path(temporary).write_text(text, encoding="utf-8"))
+    return list(texts)
+
+
+def reference(network: str, folder: Path | str = "../results", device_type: str = "cpu") -> Shown:
+    """The two lines of a network, for the chapter that has just trained it."""
+    results = read(Path(folder), device_type)
+    return Shown(cells(network, kind, results.get(f"{network} {kind}"), device_type) for kind in KINDS)

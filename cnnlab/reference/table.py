@@ -1,0 +1,112 @@
+"""The results as tables: in a file, and two lines of them in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from html import escape
+from typing import Any
+
+from cnnlab.bench.recipes import RECIPES
+from cnnlab.record import spread
+from cnnlab.reference.measure import Result
+from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, rows
+
+
+def markdown(results: dict[str, Result], device_type: str) -> str:
+    """The whole table with its circumstances."""
+    keys = [(network, kind) for network in RECIPES for kind in KINDS]
+    lines = [cells(network, kind, results.get(f"{network} {kind}"), device_type) for network, kind in keys]
+    table = "\n".join("| " + " | ".join(line) + " |" for line in [HEAD, ["---"] * len(HEAD), *lines])
+    compared = [line for network in RECIPES if (line := precisions(network, results))]
+    parts = [INTRODUCTION.format(device=device_type), table]
+    if compared:
+        body = "\n".join("| " + " | ".join(line) + " |" for line in [PRECISIONS, ["---"] * len(PRECISIONS), *compared])
+        parts += [COMPARED, body]
+    machines = {"; ".join(f"{k} {v}" for k, v in result.machine.items() if k != "date") for result in results.values()}
+    return "\n\n".join([*parts, *sorted(machines)]) + "\n"
+
+
+HEAD = ["network", "recipe", "px", "images × epochs", "parameters", "MACs", "step MiB", "seconds",
+        "test, mean ± sd", "least", "collapsed", "best published"]  # fmt: skip
+INTRODUCTION = """\
+# Reference on a {device}
+
+`python -m cnnlab.reference` repeats this. Training uses 55,000 images and the recipe was chosen by 5,000 others; the
+10,000 test images are judged once a seed, at rest. *notes*: plain SGD from a Xavier start, settings of the notes, in
+fp32. *ours*: AdamW, one-cycle, label smoothing, flips, in bf16 where the device has it. step MiB: peak memory of one
+training step in fp32. seconds: the training passes of the quickest seed, loading included. Best published: over many
+builds of *Dive into Deep Learning*, which train the notes' full size."""
+COMPARED = """\
+## bf16 against fp32
+
+Our recipe with the same seeds in both, judged by the 5,000 validation images. Within the spread: the means differ by no
+more than the larger of the two standard deviations."""
+PRECISIONS = ["network", "seeds", "bf16, mean ± sd", "fp32, mean ± sd", "difference", "within the spread"]
+
+
+def cells(network: str, kind: str, result: Result | None, device_type: str = "cpu") -> list[str]:
+    """One line of the table; what was not measured says so."""
+    row = rows(network, device_type)[kind] if result is None else result.row
+    head = [size_words(network, device_type), kind, str(row.image_size)]
+    if result is None:
+        return [*head, "not measured", *[""] * (len(HEAD) - 5), f"{PUBLISHED[network]:.3f}"]
+    test = spread(result.test)
+    return [
+        *head,
+        f"{result.train_images:,} × {row.training['epochs']}",
+        f"{result.parameters:,}",
+        f"{result.macs:,}",
+        f"{result.bytes / 2**20:,.0f}",
+        f"{min(result.seconds):.0f}",
+        f"{test['mean']:.4f} ± {test['sd']:.4f} ({len(result.test)} seeds)",
+        f"{test['min']:.4f}",
+        f"{result.collapsed} of {len(result.test)}",
+        f"{PUBLISHED[network]:.3f}",
+    ]
+
+
+def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
+    """The line that compares both precisions; empty where one of them was not measured."""
+    low, high = (results.get(f"{network} {kind}") for kind in ("ours", FP32))
+    if not low or not high or low.precision != "bf16" or len(low.valid) != len(high.valid):
+        return []
+    one, other = spread(low.valid), spread(high.valid)
+    apart = one["mean"] - other["mean"]
+    within = abs(apart) <= max(one["sd"], other["sd"])
+    values = [f"{each['mean']:.4f} ± {each['sd']:.4f}" for each in (one, other)]
+    return [network, str(len(low.valid)), *values, f"{apart:+.4f}", "yes" if within else "no"]
+
+
+def size_words(network: str, device_type: str) -> str:
+    """The network's name, with what is smaller than in the notes.
+    >>> size_words("vgg11", "cpu"), size_words("vgg11", "cuda")
+    ('vgg11: width 1/8, stem small, dense 256', 'vgg11: width 1/4')
+    """
+    row = rows(network, device_type)["notes"]
+    said = {k: v for k, v in row.settings.items() if k != "activation"}
+    words = ", ".join(f"{k.replace('_', ' ')} {_short(v)}" for k, v in said.items())
+    return f"{network}: {words}" if words else network
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return str(Fraction(value))
+    return "·".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+class Shown(list):
+    """Lines of the table, for a notebook."""
+
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(HEAD, *self, strict=True)]
+        lines = [HEAD, *self]
+        return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+    def _repr_html_(self) -> str:
+        style = "padding:2px 6px;text-align:left;vertical-align:bottom"
+        drawn = [
+            "".join(f'<{tag} style="{style}">{escape(cell)}</{tag}>' for cell in line)
+            for tag, line in [("th", HEAD), *(("td", line) for line in self)]
+        ]
+        return f'<table style="font-size:12px">{"".join(f"<tr>{line}</tr>" for line in drawn)}</table>'
