@@ -1,4 +1,4 @@
-"""python -m cnnlab.reference: train each network by the notes' recipe and by ours, for several seeds, and keep a table."""
+"""python -m cnnlab.reference: train every network by the notes' recipe and by ours for several seeds; keep a table."""
 
 from __future__ import annotations
 
