@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from cnnlab import models
 from cnnlab.bench.recipes import RECIPES
 from cnnlab.data import DataError, FashionMNIST
 from cnnlab.reference import __main__ as command
@@ -15,6 +16,7 @@ from cnnlab.reference.files import read, write
 from cnnlab.reference.measure import Result, load, measure
 from cnnlab.reference.rows import SMALL, Row, rows
 from cnnlab.reference.table import HEAD, cells, precisions
+from cnnlab.train import fit
 from tests.conftest import blobs
 
 QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
@@ -126,11 +128,26 @@ def test_what_fp32_is_compared_with_differs_in_nothing_else():
 
 def test_a_chapter_sees_its_two_lines(result, tmp_path):
     write({"lenet notes": result}, tmp_path, "cpu")
-    shown = reference("lenet", tmp_path)
+    shown = reference("lenet", folder=tmp_path)
     assert [line[1] for line in shown] == ["notes", "ours"]
     assert "not measured" not in " ".join(shown[0])
     assert "not measured" in repr(shown).splitlines()[2]
     assert shown._repr_html_().count("<tr>") == 3
+
+
+def test_a_chapter_sees_its_own_run_below(tiny_data, tmp_path):
+    history = fit(models.build("lenet"), tiny_data, epochs=2, progress=False)
+    own = dict(zip(HEAD, reference("lenet", history, tmp_path)[2], strict=True))
+    assert own["network"] == "the run above"
+    assert own["images × epochs"] == f"{len(tiny_data.train)} × 2"
+    assert own["test, mean ± sd"] == f"{history.valid_accuracy:.4f} (validation, 1 seed)"
+
+
+def test_the_file_follows_the_scale(result, monkeypatch, tmp_path):
+    write({"alexnet ours": result}, tmp_path, "cpu")
+    assert "not measured" not in reference("alexnet", folder=tmp_path)[1]
+    monkeypatch.setenv("CNNLAB_SCALE", "full")
+    assert "not measured" in reference("alexnet", folder=tmp_path)[1]
 
 
 def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):

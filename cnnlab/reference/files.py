@@ -6,10 +6,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from cnnlab.history import write_atomically
+from cnnlab.history import History, write_atomically
 from cnnlab.reference.measure import Result
 from cnnlab.reference.rows import KINDS, Row
-from cnnlab.reference.table import Shown, cells, markdown
+from cnnlab.reference.table import Shown, cells, just_now, markdown
+from cnnlab.scale import by_scale
 
 
 def path(folder: Path, device_type: str) -> Path:
@@ -37,7 +38,14 @@ def write(results: dict[str, Result], folder: Path, device_type: str) -> list[Pa
     return list(texts)
 
 
-def reference(network: str, folder: Path | str = "../results", device_type: str = "cpu") -> Shown:
-    """The two lines of a network, for the chapter that has just trained it."""
+def reference(
+    network: str, history: History | None = None, folder: Path | str = "../results", device_type: str | None = None
+) -> Shown:
+    """The two lines of a network, and under them the run that `history` tells of, for the chapter that just trained it.
+
+    device_type: whose file; None takes a processor's, and a GPU's where CNNLAB_SCALE asks for the full size.
+    """
+    device_type = device_type or by_scale("cpu", "cuda")
     results = read(Path(folder), device_type)
-    return Shown(cells(network, kind, results.get(f"{network} {kind}"), device_type) for kind in KINDS)
+    lines = [cells(network, kind, results.get(f"{network} {kind}"), device_type) for kind in KINDS]
+    return Shown(lines + ([just_now(history)] if history else []))

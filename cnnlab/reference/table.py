@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from cnnlab.bench.recipes import RECIPES
+from cnnlab.history import History
 from cnnlab.record import spread
 from cnnlab.reference.measure import Result
 from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, rows
@@ -64,6 +65,20 @@ def cells(network: str, kind: str, result: Result | None, device_type: str = "cp
         f"{result.collapsed} of {len(result.test)}",
         f"{PUBLISHED[network]:.3f}",
     ]
+
+
+def just_now(history: History) -> list[str]:
+    """A line for one run of the reader's; it knows no test images and no other seeds."""
+    settings = history.settings
+    measured = {
+        "network": "the run above",
+        "px": str(settings["image_size"]),
+        "images × epochs": f"{settings['train_images']:,} × {len(history)}",
+        "parameters": f"{settings['parameters']:,}",
+        "seconds": f"{history.seconds:.0f}",
+        "test, mean ± sd": f"{history.valid_accuracy:.4f} (validation, 1 seed)",
+    }
+    return [measured.get(name, "") for name in HEAD]
 
 
 def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
