@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 from cnnlab.history import History
@@ -37,8 +38,10 @@ class Progress(Protocol):
     def close(self, history: History) -> None: ...
 
 
-def pick_progress(history: History, show: bool = True) -> Progress:
-    """The view that fits where this runs."""
+def pick_progress(history: History, show: bool | Callable[[History], Progress] = True) -> Progress:
+    """The view that fits where this runs, or the one that `show` makes. A view stops a run by KeyboardInterrupt."""
+    if callable(show):
+        return show(history)
     if show and in_notebook():
         return NotebookProgress(history)
     if show and sys.stderr.isatty():

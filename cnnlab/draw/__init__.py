@@ -20,4 +20,8 @@ compare      two stacks side by side: fields and cost bars
 stack        a network as stacks of maps, to scale
 branches     a block's branches side by side, joined on channels
 curve        the course of a training run
+runs         training runs side by side: curves and a table
+png          small pictures of numbers, as images inside an SVG
+features     what a trained network makes of one image: maps, kernel, strongest images, scores
+feature_parts  the parts of that picture that stand by themselves
 """

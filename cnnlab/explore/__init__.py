@@ -5,6 +5,8 @@ ChannelExplorer         several channels: what each input adds to an output, who
 PoolExplorer            one pooling layer: who wins, where a gradient goes, what a shift changes
 ReceptiveFieldExplorer  a stack of layers: what a unit of any map sees of the image
 CompareExplorer         two stacks side by side: what each sees and what each costs
+FeatureMapExplorer      a trained network and one image: every channel's map, its kernel, its strongest images
+TrainingExplorer        training runs side by side, each with settings of its own
 """
 
 from importlib import import_module
@@ -15,9 +17,19 @@ _HOMES = {
     "PoolExplorer": "pool",
     "ReceptiveFieldExplorer": "field",
     "CompareExplorer": "compare",
+    "FeatureMapExplorer": "features",
+    "TrainingExplorer": "training",
 }
 
-__all__ = ["ChannelExplorer", "CompareExplorer", "ConvExplorer", "PoolExplorer", "ReceptiveFieldExplorer"]
+__all__ = [
+    "ChannelExplorer",
+    "CompareExplorer",
+    "ConvExplorer",
+    "FeatureMapExplorer",
+    "PoolExplorer",
+    "ReceptiveFieldExplorer",
+    "TrainingExplorer",
+]
 
 
 def __getattr__(name: str) -> object:

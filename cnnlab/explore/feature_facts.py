@@ -1,0 +1,62 @@
+"""What a FeatureMapExplorer says of a channel: the kernel behind it, and the images that move it most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnlab.draw.feature_parts import Best, Kernels, Thumb, number
+from cnnlab.explore import probe
+
+if TYPE_CHECKING:
+    from cnnlab.explore.features import FeatureMapExplorer
+
+MOST_KERNELS, MOST_IMAGES = 8, 8
+
+
+def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
+    """The kernel of the chosen channel, the strongest input channels where there are many; or why there is none."""
+    if explorer.error:
+        return Kernels("kernel")
+    name = probe.kernel_layer(explorer.network, explorer.seen, explorer.layer)
+    if name is None:
+        return Kernels("no single kernel", notes=[f"{explorer.layer} puts together what several layers made."])
+    weights, first, bias = probe.kernels(explorer.network, name, explorer.channel)
+    power = (weights**2).sum(axis=(1, 2))
+    kept = np.sort(np.argsort(-power, kind="stable")[:MOST_KERNELS])
+    height, width = weights.shape[1:]
+    short = name if len(name) <= 22 else f"…{name[-21:]}"
+    rows = [(first + int(i), weights[i].tolist()) for i in kept]
+    many = f", one for each of {len(weights)} input channels" if len(weights) > 1 else ""
+    return Kernels(f"kernel of {short}", f"{height} × {width} weights{many}", rows, _notes(weights, power, kept, bias))
+
+
+def _notes(weights: np.ndarray, power: np.ndarray, kept: np.ndarray, bias: float | None) -> list[str]:
+    notes = []
+    if len(kept) < len(weights):
+        share = power[kept].sum() / power.sum() if power.sum() else 0
+        notes.append(
+            f"The {len(kept)} strongest of {len(weights):,} input channels, with {100 * share:.0f} % of the squared"
+            " weights."
+        )
+    reach = number(float(abs(weights).max()))
+    said = "no bias" if bias is None else f"bias {number(bias)}"
+    notes.append(f"Green adds, purple takes away; the strongest weight has size {reach}; {said}.")
+    return notes
+
+
+def best_of(explorer: FeatureMapExplorer) -> Best:
+    """The images that move the chosen channel most."""
+    title = f"strongest of the first {explorer.searched:,} images"
+    if explorer.error:
+        return Best(title, note="Choose an image and a channel that are there.")
+    found = explorer.best(MOST_IMAGES)
+    if found[0][1] == 0:
+        return Best(title, note="None of them moves this channel above 0: it is dead for these images.")
+    shape = explorer.activations.shape
+    thumbs = [
+        Thumb(index, explorer._name(index), explorer._pixels(None, index), explorer.images.size, value, place, shape)
+        for index, value, place in found
+    ]
+    return Best(title, thumbs)
