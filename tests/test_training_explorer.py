@@ -76,10 +76,8 @@ def test_the_history_is_that_of_fit_called_directly(explorer, tiny_data, setting
 
 
 def test_the_code_is_the_run(explorer, tiny_data):
-    import dataclasses
-
     run = ran(explorer, network="lenet, sigmoid", lr=0.9, images=300, epochs=1)
-    names = {"dataclasses": dataclasses, "data": tiny_data, "torch": torch, "models": models, "fit": fit}
+    names = {"data": tiny_data, "torch": torch, "models": models, "fit": fit}
     exec(explorer.code(), names)
     assert rows(names["history"]) == rows(run.history)
 

@@ -176,6 +176,7 @@ class TrainingExplorer(Explorer):
         more = "".join(f", {key}={value!r}" for key, value in options.items())
         build = f'models.build("{name}"{more})' if self.network in NETWORKS else f"networks[{self.network!r}]()"
         return (
+            "import dataclasses\n"
             f"part = dataclasses.replace(data, train=data.train.subset({self.images}))\n"
             f"torch.manual_seed({self.seed})\n"
             f"model = {build}\n"
