@@ -103,6 +103,8 @@ def test_the_strongest_images_are_found_where_they_were_planted():
     assert [(index, place) for index, _, place in found] == list(places.items())
     assert [value for _, value, _ in found] == pytest.approx([(b / 255 - 0.2860) / 0.3530 for b in (250, 230, 210)])
     assert [index for index, _, _ in FeatureMapExplorer(net, images, searched=15).best(2)] == [7, 11]
+    dark = explorer.best(1, layer="0", channel=1)[0]  # turned round, the plain background is the most
+    assert dark[1] == pytest.approx((0.2860 - 100 / 255) / 0.3530)
 
 
 @settings(max_examples=15, deadline=None)
@@ -136,6 +138,7 @@ def test_a_sum_of_branches_has_no_single_kernel_and_says_so():
     explorer = FeatureMapExplorer(NETS["resnet18"](), noise(), layer="conv2_x.0")
     assert explorer.kernel() is None
     assert "conv2_x.0 puts together what several layers made." in said(parse(explorer))
+    assert "conv2_x.0.branch.conv1, conv2_x.0.branch.conv2." in said(parse(explorer))
     explorer.layer = "conv2_x.0.branch.bn2"
     assert explorer.kernel()[0] == "conv2_x.0.branch.conv2"
 

@@ -12,7 +12,7 @@ from cnnlab.explore import probe
 if TYPE_CHECKING:
     from cnnlab.explore.features import FeatureMapExplorer
 
-MOST_KERNELS, MOST_IMAGES = 8, 8
+MOST_KERNELS, MOST_IMAGES, MOST_NAMED = 8, 8, 4
 
 
 def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
@@ -21,7 +21,7 @@ def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
         return Kernels("kernel")
     name = probe.kernel_layer(explorer.network, explorer.seen, explorer.layer)
     if name is None:
-        return Kernels("no single kernel", notes=[f"{explorer.layer} puts together what several layers made."])
+        return Kernels("no single kernel", notes=_several(explorer))
     weights, first, bias = probe.kernels(explorer.network, name, explorer.channel)
     power = (weights**2).sum(axis=(1, 2))
     kept = np.sort(np.argsort(-power, kind="stable")[:MOST_KERNELS])
@@ -30,6 +30,16 @@ def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
     rows = [(first + int(i), weights[i].tolist()) for i in kept]
     many = f", one for each of {len(weights)} input channels" if len(weights) > 1 else ""
     return Kernels(f"kernel of {short}", f"{height} × {width} weights{many}", rows, _notes(weights, power, kept, bias))
+
+
+def _several(explorer: FeatureMapExplorer) -> list[str]:
+    """Why there is no single kernel, and which layers have one."""
+    layer, modules = explorer.layer, dict(explorer.network.named_modules())
+    block = layer if any(modules[layer].children()) else layer.rpartition(".")[0]
+    inside = [name for name in explorer.layers if name.startswith(f"{block}.")]
+    inside = [name for name in inside if type(modules[name]).__name__ == "Conv2d"][:MOST_NAMED]
+    notes = [f"{layer} puts together what several layers made."]
+    return notes + [f"Kernels are in {', '.join(inside)}."] * bool(block and inside)
 
 
 def _notes(weights: np.ndarray, power: np.ndarray, kept: np.ndarray, bias: float | None) -> list[str]:

@@ -98,10 +98,13 @@ class FeatureMapExplorer(Explorer):
         """The right class of the image; None for one's own picture."""
         return None if self.photo else self._name(self._shown)
 
-    def best(self, count: int = 8) -> list[tuple[int, float, tuple[int, int]]]:
-        """The images that move the channel most: (image, activation, (row, column) of the unit)."""
-        width = self.seen.maps[self.layer].shape[2]
-        found = self._strongest[self.layer].of(self.channel, count)
+    def best(
+        self, count: int = 8, *, layer: str | None = None, channel: int | None = None
+    ) -> list[tuple[int, float, tuple[int, int]]]:
+        """The images that move a channel most, the chosen one without another: (image, activation, (row, column))."""
+        layer, channel = layer or self.layer, self.channel if channel is None else channel
+        width = self.seen.maps[layer].shape[2]
+        found = self._strongest[layer].of(channel, count)
         return [(index, value, divmod(place, width)) for index, value, place in found]
 
     def kernel(self) -> tuple[str, np.ndarray] | None:
