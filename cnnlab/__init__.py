@@ -20,6 +20,7 @@ A map, from the ground up:
     effective    what one unit of a net really looks at, by gradient
     history      what a training run leaves behind
     progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
+    settings     what each setting of a training run may be, and the optimizer and schedule it asks for
     train        train_epoch, evaluate, fit
     journal      what the chapters measured on this machine, one network beside the others
     explore      the widgets

@@ -24,9 +24,8 @@ from cnnlab.data import FashionMNIST, Images
 from cnnlab.device import autocast, channels_last_pays, describe, pick_device, pick_precision
 from cnnlab.history import Epoch, History, write_atomically
 from cnnlab.progress import Progress, pick_progress
+from cnnlab.settings import as_settings, check, make_optimizer, make_schedule
 
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("constant", "one-cycle")
 # At most, so that evaluation takes less memory than training; on two cores larger batches were no faster.
 EVALUATION_BATCH, EVALUATION_PIXELS = 500, 256 * 96 * 96
 
@@ -115,12 +114,12 @@ def fit(
     model.to(device)
     if channels_last is None:
         channels_last = channels_last_pays(model, next(data.train.batches(1))[0])
-    settings = _settings(locals())
-    _check(settings)
+    settings = as_settings(locals(), inspect.signature(fit).parameters)
+    check(settings)
     model.to(memory_format=torch.channels_last if channels_last else torch.preserve_format)
-    optimizer = _optimizer(model, optimizer, lr, momentum, weight_decay)
+    optimizer = make_optimizer(model, optimizer, lr, momentum, weight_decay)
     steps = math.ceil(len(data.train) / batch_size)
-    scheduler = _scheduler(optimizer, schedule, lr, epochs * steps)
+    scheduler = make_schedule(optimizer, schedule, lr, epochs * steps)
     loss_fn = nn.CrossEntropyLoss(label_smoothing=label_smoothing)
     run = Run(model, data, loss_fn, optimizer, scheduler, History(settings, _environment(device)), steps)
     if checkpoint is not None and Path(checkpoint).exists():
@@ -165,10 +164,10 @@ class Run:
         seed = epoch_seed(settings["seed"], number)
         loading: list[tuple[Any, Any]] = []
         batches = timed(train.batches(settings["batch_size"], seed), train.device, loading)
-        watch = Watch(self, view)
         started = time.perf_counter()
         # Dropout is the same whether or not the run was resumed here.
-        with own_random(train.device, seed), kept_memory(train.device):
+        with own_random(train.device, seed), kept_memory(train.device) as keep:
+            watch = Watch(self, view, keep)
             loss, accuracy = train_epoch(
                 self.model, batches, self.loss_fn, self.optimizer, settings["precision"], watch.after_step
             )
@@ -213,10 +212,13 @@ class Run:
 
 
 class Watch:
-    """After each step: move the schedule, notice a loss that is no longer finite, tell whoever shows the run."""
+    """After each step: move the schedule, notice a loss that is no longer finite, tell whoever shows the run.
 
-    def __init__(self, run: Run, view: Progress):
-        self.run, self.view = run, view
+    `keep` is called after the first.
+    """
+
+    def __init__(self, run: Run, view: Progress, keep: Callable[[], None] = lambda: None):
+        self.run, self.view, self.keep = run, view, keep
         self.step, self.lr = 0, run.scheduler.get_last_lr()[0]
         self.pending: list[tuple[torch.Tensor, float]] = []
         # Reading a loss makes the processor wait for the GPU, so there it is done for twenty at a time.
@@ -224,6 +226,8 @@ class Watch:
 
     def after_step(self, loss: torch.Tensor) -> None:
         self.step += 1
+        if self.step == 1:
+            self.keep()
         self.lr = self.run.scheduler.get_last_lr()[0]
         self.pending.append((loss.detach(), self.lr))
         self.run.scheduler.step()
@@ -285,51 +289,6 @@ def moment(device: torch.device) -> Any:
 def between(begin: Any, end: Any) -> float:
     """Seconds between two moments."""
     return end - begin if isinstance(begin, float) else begin.elapsed_time(end) / 1000
-
-
-def _optimizer(model: nn.Module, name: str, lr: float, momentum: float, weight_decay: float) -> torch.optim.Optimizer:
-    if name == "sgd":
-        return torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum, weight_decay=weight_decay)
-    return torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
-
-
-def _scheduler(optimizer, name: str, lr: float, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    if name == "constant":
-        return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
-    return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=steps + 1, cycle_momentum=False)
-
-
-def _settings(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of `fit` as plain values, with the model's and the data's names in front."""
-    model, data = arguments["model"], arguments["data"]
-    params = sum(parameter.numel() for parameter in model.parameters())
-    head = {
-        "model": type(model).__name__,
-        "parameters": params,
-        "data": data.name,
-        "image_size": data.train.size,
-        "train_images": len(data.train),
-        "augment": " and ".join(data.train.augment) or "none",
-    }
-    skipped = {"model", "data", "device", "checkpoint", "progress"}
-    names = [name for name in inspect.signature(fit).parameters if name not in skipped]
-    return head | {name: arguments[name] for name in names}
-
-
-def _check(settings: dict[str, Any]) -> None:
-    rules: list[tuple[str, Callable[[Any], bool], str]] = [
-        ("epochs", lambda v: isinstance(v, int) and v >= 1, "a whole number of at least 1"),
-        ("batch_size", lambda v: isinstance(v, int) and v >= 1, "a whole number of at least 1"),
-        ("lr", lambda v: 0 < v < math.inf, "a number above 0"),
-        ("momentum", lambda v: 0 <= v < 1, "at least 0 and below 1"),
-        ("weight_decay", lambda v: v >= 0, "at least 0"),
-        ("label_smoothing", lambda v: 0 <= v < 1, "at least 0 and below 1"),
-        ("optimizer", lambda v: v in OPTIMIZERS, f"one of {', '.join(OPTIMIZERS)}"),
-        ("schedule", lambda v: v in SCHEDULES, f"one of {', '.join(SCHEDULES)}"),
-    ]
-    for name, holds, rule in rules:
-        if not holds(settings[name]):
-            raise ValueError(f"{name}={settings[name]!r} cannot be; it must be {rule}")
 
 
 def _environment(device: torch.device) -> dict[str, str]:

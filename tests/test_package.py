@@ -23,7 +23,7 @@ RANKS = {
     3: ["draw", "models", "data"],
     4: ["trace", "plots", "effective"],
     5: ["history", "explore"],
-    6: ["progress"],
+    6: ["progress", "settings"],
     7: ["train"],
     8: ["check", "environment", "journal", "memory"],
     9: ["__main__", "bench"],
