@@ -14,7 +14,7 @@ import pytest
 import torch
 import traitlets
 
-from cnnlab import models, train
+from cnnlab import models, settings
 from cnnlab.draw import runs as drawing
 from cnnlab.draw.runs import STYLES, Line
 from cnnlab.explore import TrainingExplorer
@@ -88,8 +88,8 @@ def test_every_network_of_the_course_can_be_trained(explorer):
 
 
 def test_choices_are_those_of_fit():
-    assert TrainingExplorer.optimizer.names == train.OPTIMIZERS
-    assert TrainingExplorer.schedule.names == train.SCHEDULES
+    assert TrainingExplorer.optimizer.names == settings.OPTIMIZERS
+    assert TrainingExplorer.schedule.names == settings.SCHEDULES
 
 
 def test_the_callers_random_numbers_and_the_data_are_left_alone(explorer, tiny_data):
