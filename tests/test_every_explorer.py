@@ -12,6 +12,7 @@ from cnnlab import explore
 
 # One setting of each, and values to move it through.
 MOVED = {
+    "ArchitectureExplorer": ("size", [28, 30, 33, 20]),
     "ChannelExplorer": ("groups", [1, 2, 3, 4, 5]),
     "CompareExplorer": ("channels", [8, 64, 96, 7]),
     "ConvExplorer": ("padding", [1, 2, 3, 4, 5, 6, 7, 8]),
@@ -29,6 +30,7 @@ data = FashionMNIST(images, images, images, "noise")
 """
 # How those are made that need more than their name. They are about networks and images, which are torch's own.
 NEEDS_TORCH = {
+    "ArchitectureExplorer": "explorer = ArchitectureExplorer('lenet')",
     "FeatureMapExplorer": f"{TINY}explorer = FeatureMapExplorer(models.build('lenet'), images)",
     "TrainingExplorer": f"{TINY}explorer = TrainingExplorer(print, data, images=20)",
 }

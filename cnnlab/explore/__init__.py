@@ -5,6 +5,7 @@ ChannelExplorer         several channels: what each input adds to an output, who
 PoolExplorer            one pooling layer: who wins, where a gradient goes, what a shift changes
 ReceptiveFieldExplorer  a stack of layers: what a unit of any map sees of the image
 CompareExplorer         two stacks side by side: what each sees and what each costs
+ArchitectureExplorer    a whole network: every layer's shape and cost, and what a change does to all that follow
 FeatureMapExplorer      a trained network and one image: every channel's map, its kernel, its strongest images
 TrainingExplorer        training runs side by side, each with settings of its own
 """
@@ -12,6 +13,7 @@ TrainingExplorer        training runs side by side, each with settings of its ow
 from importlib import import_module
 
 _HOMES = {
+    "ArchitectureExplorer": "architecture",
     "ConvExplorer": "conv",
     "ChannelExplorer": "channel",
     "PoolExplorer": "pool",
@@ -22,6 +24,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ArchitectureExplorer",
     "ChannelExplorer",
     "CompareExplorer",
     "ConvExplorer",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from cnnlab.shapes import ShapeError, out_size, pool_out_size, transposed_out_size
 from cnnlab.trace.operation import POOLS, PRODUCTS, conv_setting, per_axis, pool_axes, pool_setting
@@ -25,10 +25,18 @@ def check(name: str, args: dict[str, Any]) -> None:
         given, taken = left.shape[-1], right.shape[0]
         if given != taken:
             raise ShapeError(f"vectors of {given} do not fit a linear layer for {taken}; give it {given} inputs")
+    elif name in ("add", "add_") and isinstance(args["other"], Tensor):
+        _check_addition(tuple(args["self"].shape), tuple(args["other"].shape))
     elif name == "cat":
         dim = args["dim"] % args["tensors"][0].dim()
         if len({(*t.shape[:dim], *t.shape[dim + 1 :]) for t in args["tensors"]}) > 1:
             raise ShapeError("maps must agree in every axis but the joined one; pad or stride the branches alike")
+
+
+def _check_addition(one: Shape, other: Shape) -> None:
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    if any(1 not in (a, b) and a != b for a, b in pairs):
+        raise ShapeError("only maps of one shape can be added; give both ways the same stride, padding and channels")
 
 
 def _check_convolution(args: dict[str, Any]) -> None:

@@ -43,7 +43,7 @@ def trace(model: nn.Module, input_shape: Sequence[int], depth: int | None = None
         failure = watch.run(torch.empty(shape, dtype=dtype))
         total = sum(p.numel() for p in twin.parameters() if not nn.parameter.is_lazy(p))
     used = sum(row.params for row in watch.rows)
-    return Trace(tuple(watch.rows), shape, failure, 0 if failure else total - used)
+    return Trace(tuple(watch.rows), shape, failure, 0 if failure else total - used, watch.joins)
 
 
 def _input_shape(model: nn.Module, shape: Sequence[int]) -> Shape:
@@ -92,6 +92,7 @@ class _Watch(TorchDispatchMode):
         self.notes = Notes()
         self.image: Shape = ()
         self.storages: set[int] = set()  # memory that has been counted
+        self.joins: dict[str, str] = {}
         self.uncounted = {id(p) for p in model.parameters()}
         self.last: tuple[str, list[Shape]] = ("forward", [])  # the operation in hand, for the words of a refusal
         self.names = {module: name for name, module in model.named_modules()}
@@ -170,6 +171,8 @@ class _Watch(TorchDispatchMode):
         check(name, bound)
         self._count_params(given)
         inputs = [(tensor, self.notes.look(tensor)) for tensor in given]
+        if self.flight and name.strip("_") in ("add", "cat") and sum(seen is not BLIND for _, seen in inputs) > 1:
+            self.joins[self.flight[-1].name] = name.strip("_")
         out = func(*args, **kwargs)
         call = Call(name, bound, inputs, tensors(out), self.image, torch.Tag.pointwise in func.tags)
         self.owner.macs += macs(call)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 Shape = tuple[int, ...]
@@ -34,12 +34,16 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class Trace:
-    """The rows in the order of the calls; a block's own row comes after its layers. The totals are sums over rows."""
+    """The rows in the order of the calls; a block's own row comes after its layers. The totals are sums over rows.
+
+    joins: the modules that bring branches together themselves, by name: "add", or "cat" for side by side.
+    """
 
     rows: tuple[Row, ...]
     input_shape: Shape
     failure: str | None = None
     unused_params: int = 0
+    joins: dict[str, str] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
