@@ -112,7 +112,7 @@ def legend(x: float, y: float, width: float, reach: float, low: float) -> str:
 
 def kernel_panel(kernels: Kernels, x: float, y: float, right: float) -> str:
     """The kernels in rows of four, each weight a square, on one scale; notes under them."""
-    drawn = svg.text(kernels.title, x, 24, 14, "kernel", font_weight=600)
+    drawn = svg.text(kernels.title, x, 24, 14, "kernel", font_weight=600) if kernels.title else ""
     drawn += svg.text(kernels.about, x, 40, 12, "muted") if kernels.about else ""
     if not kernels.rows:
         return drawn + svg.paragraph(_lines(kernels.notes, right - x), x, y + 14, 13)

@@ -103,7 +103,7 @@ def _input(shown: Features) -> str:
     if shown.error or shown.chosen.peak is None:
         return head + drawn + words
     note = svg.paragraph(
-        ["framed: the strongest unit,", "the map laid over the image"], MARGIN, TOP + INPUT + 62, LABEL, fill="muted"
+        ["framed: the strongest", "unit, the map laid", "over the image"], MARGIN, TOP + INPUT + 62, LABEL, fill="muted"
     )
     return head + drawn + place_on(shown.chosen.peak, shown.chosen.shape, MARGIN, TOP, INPUT) + words + note
 
@@ -182,6 +182,6 @@ def _hit(shown: Features, index: int, x: float, y: float, side: float) -> str:
     said += f", mean {number(sum(one.values) / len(one.values))}, {100 * zeros:.0f} % of its units are 0"
     look = {"fill": "none", "pointer_events": "all", "class_": "hit"}
     if index == shown.channel:
-        look |= {"stroke": svg.colour("kernel"), "stroke_width": 2.5, "class_": "hit chosen"}
+        look |= {"stroke": svg.colour("kernel"), "stroke_width": 2.5, "class_": "hit current"}
     go = json.dumps({"channel": index})
     return svg.tag("rect", x=x - 2, y=y - 2, width=side + 4, height=side + 4, **look, data_say=said, data_go=go)

@@ -162,14 +162,18 @@ def _run(line: Line, content: str) -> str:
 
 
 def _labels(chart: Chart, lines: Sequence[Line], ends: Sequence[Point | None], words: Sequence[str]) -> str:
-    """The runs' names at their last points, moved apart where they would overlap."""
+    """The runs' names right of the chart, moved apart where they would overlap, each with a thin line to its end."""
     found = [(chart.place(end), line, word) for end, line, word in zip(ends, lines, words, strict=True) if end]
     found.sort(key=lambda each: each[0][1])
     heights = _spread([y for (_, y), _, _ in found])
-    return "".join(
-        svg.text(word, x + 8, y + 4, 12, line.ink, font_weight=600, class_="run", data_run=line.label)
-        for ((x, _), line, word), y in zip(found, heights, strict=True)
-    )
+    return "".join(_label(chart, *each, y) for each, y in zip(found, heights, strict=True))
+
+
+def _label(chart: Chart, end: Point, line: Line, word: str, y: float) -> str:
+    right = chart.sides[1]
+    look = {"stroke": svg.colour(line.ink), "stroke_width": 0.8, "stroke_opacity": 0.6}
+    leader = svg.tag("line", x1=end[0] + 3, x2=right + 6, y1=end[1], y2=y, **look)
+    return _run(line, leader + svg.text(word, right + 9, y + 4, 12, line.ink, font_weight=600))
 
 
 def _spread(heights: Sequence[float]) -> list[float]:

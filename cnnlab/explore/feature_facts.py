@@ -15,10 +15,26 @@ if TYPE_CHECKING:
 MOST_KERNELS, MOST_IMAGES, MOST_NAMED = 8, 8, 4
 
 
+def titled(layer: str) -> str:
+    """A layer's name as it stands in a sentence; those of a Sequential are bare numbers.
+    >>> titled("conv1"), titled("0")
+    ('conv1', 'layer 0')
+    """
+    return f"layer {layer}" if layer.isdigit() else layer
+
+
+def source_of(explorer: FeatureMapExplorer) -> tuple[str, str]:
+    """Where the image comes from, and what it shows."""
+    if explorer.photo:
+        name = explorer.photo.name if len(explorer.photo.name) <= 22 else f"{explorer.photo.name[:21]}…"
+        return f"uploaded: {name}", "right answer: not known"
+    return f"image {explorer._shown:,} of {explorer.images.name}", f"right answer: {explorer.answer}"
+
+
 def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
     """The kernel of the chosen channel, the strongest input channels where there are many; or why there is none."""
     if explorer.error:
-        return Kernels("kernel")
+        return Kernels("")
     name = probe.kernel_layer(explorer.network, explorer.seen, explorer.layer)
     if name is None:
         return Kernels("no single kernel", notes=_several(explorer))
@@ -26,7 +42,7 @@ def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
     power = (weights**2).sum(axis=(1, 2))
     kept = np.sort(np.argsort(-power, kind="stable")[:MOST_KERNELS])
     height, width = weights.shape[1:]
-    short = name if len(name) <= 22 else f"…{name[-21:]}"
+    short = titled(name) if len(name) <= 22 else f"…{name[-21:]}"
     rows = [(first + int(i), weights[i].tolist()) for i in kept]
     many = f", one for each of {len(weights)} input channels" if len(weights) > 1 else ""
     return Kernels(f"kernel of {short}", f"{height} × {width} weights{many}", rows, _notes(weights, power, kept, bias))
@@ -38,7 +54,7 @@ def _several(explorer: FeatureMapExplorer) -> list[str]:
     block = layer if any(modules[layer].children()) else layer.rpartition(".")[0]
     inside = [name for name in explorer.layers if name.startswith(f"{block}.")]
     inside = [name for name in inside if type(modules[name]).__name__ == "Conv2d"][:MOST_NAMED]
-    notes = [f"{layer} puts together what several layers made."]
+    notes = [f"{titled(layer)} puts together what several layers made."]
     return notes + [f"Kernels are in {', '.join(inside)}."] * bool(block and inside)
 
 

@@ -4,8 +4,8 @@
 const KEYS = "Arrow keys walk over the large map, Tab goes on to the strongest images, Escape lets go.";
 const AT_REST = "Point at the large map, at a channel, a weight, an image or a bar. Click a channel or an image to choose it.";
 const PAGE = `<div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"></div>
-  <div class="tells"></div>
-  <div class="code"><code></code><button type="button" class="copy">Copy</button></div>
+  <div class="tells line"></div>
+  <div class="code block"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const three = (value) => {

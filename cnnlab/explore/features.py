@@ -14,7 +14,7 @@ from cnnlab.draw.features import Features, Map, features_picture
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import probe
 from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, script
-from cnnlab.explore.feature_facts import best_of, kernels_of
+from cnnlab.explore.feature_facts import best_of, kernels_of, source_of, titled
 from cnnlab.explore.photo import Photo, PhotoError, read_photo
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class FeatureMapExplorer(Explorer):
             return f"image {self.image:,} is not there; {self.images.name} has images 0 to {len(self.images) - 1:,}"
         count = len(self.seen.maps[self.layer])
         if self.channel >= count:
-            return f"channel {self.channel} is not in {self.layer}; it has channels 0 to {count - 1}"
+            return f"channel {self.channel} is not in {titled(self.layer)}; it has channels 0 to {count - 1}"
         return None
 
     @property
@@ -201,25 +201,19 @@ class FeatureMapExplorer(Explorer):
         maps = [Map(one.shape, one.ravel().tolist()) for one in seen.maps[self.layer]]
         scores = [Score(name, share, self._right(name)) for name, share in self.scores.items()]
         return Features(
-            self._pixels(self.photo, self._shown), self.images.size, self._source(), self.layer, self.channel, maps,
-            kernels_of(self), best_of(self), scores, error,
+            self._pixels(self.photo, self._shown), self.images.size, source_of(self), titled(self.layer),
+            self.channel, maps, kernels_of(self), best_of(self), scores, error,
         )  # fmt: skip
 
     def _right(self, name: str) -> bool | None:
         return None if self.photo else name == self.answer
 
-    def _source(self) -> tuple[str, str]:
-        if self.photo:
-            name = self.photo.name if len(self.photo.name) <= 22 else f"{self.photo.name[:21]}…"
-            return f"uploaded: {name}", "right answer: not known"
-        return f"image {self._shown:,} of {self.images.name}", f"right answer: {self.answer}"
-
     def _said(self) -> str:
         if self.error:
             return f"{self.error}."
-        map_, seen = self.activations, ", ".join(self._source())
+        map_, seen = self.activations, ", ".join(source_of(self))
         place = f"row {map_.argmax() // map_.shape[1]}, column {map_.argmax() % map_.shape[1]}"
-        words = f"{self.layer}, channel {self.channel}, for {seen}: activation {number(float(map_.min()))} to "
+        words = f"{titled(self.layer)}, channel {self.channel}, for {seen}: activation {number(float(map_.min()))} to "
         words += f"{number(float(map_.max()))}, strongest at {place}"
         if self.scores:
             name, share = max(self.scores.items(), key=lambda item: item[1])
@@ -230,7 +224,7 @@ class FeatureMapExplorer(Explorer):
         if self._version != probe.weights_version(self.network):
             self._search()  # trained since
         values = [] if self.error else [[float(f"{v:.4g}") for v in row] for row in self.activations]
-        says = f"{self.layer}, channel {self.channel}"
+        says = f"{titled(self.layer)}, channel {self.channel}"
         return {
             "svg": features_picture(self._features()),
             "values": values,
@@ -261,7 +255,7 @@ class FeatureMapExplorer(Explorer):
             for name, top in most.items()
         }
         self.layer_choice = widgets.Dropdown(options=self.layers, description="layer", style=style)
-        self.file = widgets.FileUpload(accept=".png,.jpg,.jpeg", description="Own picture", layout={"width": "auto"})
+        self.file = widgets.FileUpload(accept=".png,.jpg,.jpeg", description="Own picture", layout={"width": "160px"})
         self.says = widgets.Label(layout={"flex": "1 1 240px"}).add_class("cnnlab-says")
         self._show_state()
         for name, control in (*self.sliders.items(), ("layer", self.layer_choice)):

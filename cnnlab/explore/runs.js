@@ -4,8 +4,8 @@
 const AT_REST = "Point at a row or a curve to bring a run out; click to keep it so.";
 const KEYS = "Tab goes from run to run, Enter keeps one, Escape lets go.";
 const PAGE = `<div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"></div>
-  <div class="tells"></div>
-  <div class="code"><code></code><button type="button" class="copy">Copy</button></div>
+  <div class="tells line"></div>
+  <div class="code block"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 
 class Page {
@@ -64,7 +64,8 @@ class Page {
     for (const part of this.stage.querySelectorAll(".run")) part.classList.toggle("dim", Boolean(run) && part.dataset.run !== run);
     for (const hit of this.stage.querySelectorAll(".hit")) hit.classList.toggle("chosen", hit.dataset.run === run);
     const words = run ? this.state.says[run] : this.state.error ?? AT_REST;
-    this.tells.textContent = words.slice(0, 1).toUpperCase() + words.slice(1);
+    const named = words.split(" ", 1)[0].includes("="); // a setting's name keeps its small letter
+    this.tells.textContent = named ? words : words.slice(0, 1).toUpperCase() + words.slice(1);
     this.tells.classList.toggle("rest", !run);
   }
 }

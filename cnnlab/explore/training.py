@@ -219,13 +219,14 @@ class TrainingExplorer(Explorer):
         return f"{'. '.join(word[:1].upper() + word[1:] for word in words)}."
 
     def _picture(self) -> dict[str, object]:
-        said = f"{self.error}." if self.error else f"{self.runs[-1].words()}." if self.runs else "No run yet."
+        said = f"Run {self.runs[-1].words()[4:]}." if self.runs else "No run yet."
+        said = f"{self.error}." if self.error else said
         return {
             "svg": runs_picture(self._lines(), error=self.error),
             "says": {run.label: run.words() for run in self.runs},
             "code": self.code(),
             "error": self.error,
-            "title": said[:1].upper() + said[1:],
+            "title": said,
         }
 
     def _draw(self) -> None:
