@@ -26,12 +26,12 @@ PUBLISHED = {
 }
 # On a processor: settings of models.build, those that only our recipe adds, its learning rate and batch size, epochs.
 SMALL: dict[str, tuple[dict[str, Any], dict[str, Any], float, int, int]] = {
-    "alexnet": ({"width": 1 / 8, "stem": "small", "dense": 256}, {"dropout": 0.2}, 3e-3, 128, 6),
-    "vgg11": ({"width": 1 / 8, "stem": "small", "dense": 256}, {"dropout": 0.0, "batch_norm": True}, 4e-3, 128, 5),
-    "nin": ({"width": 1 / 4, "stem": "small", "last_channels": 96}, {"dropout": 0.1, "last_relu": False}, 3e-3, 64, 5),
-    "googlenet": ({"width": 1 / 4, "stem": "half"}, {"batch_norm": True}, 8e-3, 256, 3),
-    "resnet18_notes": ({"width": 1 / 4, "stem": "half"}, {}, 8e-3, 256, 5),
-    "densenet": ({"growth_rate": 16, "stem_channels": 32, "num_convs": (3, 3, 3), "stem": "half"}, {}, 5e-3, 128, 4),
+    "alexnet": ({"width": 1 / 8, "stem": "small", "dense": 256}, {"dropout": 0.2}, 3e-3, 128, 5),
+    "vgg11": ({"width": 1 / 8, "stem": "small", "dense": 256}, {"dropout": 0.0, "batch_norm": True}, 4e-3, 128, 4),
+    "nin": ({"width": 1 / 4, "stem": "small", "last_channels": 96}, {"dropout": 0.1, "last_relu": False}, 3e-3, 64, 4),
+    "googlenet": ({"width": 1 / 4, "stem": "half"}, {"batch_norm": True}, 8e-3, 256, 2),
+    "resnet18_notes": ({"width": 1 / 4, "stem": "half"}, {}, 8e-3, 256, 4),
+    "densenet": ({"growth_rate": 16, "stem_channels": 32, "num_convs": (3, 3, 3), "stem": "half"}, {}, 5e-3, 128, 3),
 }
 SMALL_SIZE = 28
 OURS = {
