@@ -11,7 +11,7 @@ from cnnlab.draw.strip import MARGIN, SIGNS, TEXT, strip
 STRIP, LINE = 172.0, 23.0  # px: height of the row of blocks, from line to line
 # Column: its left, its right, in px. Numbers stand at the right, bars below them.
 COLUMNS = {"parameters": (456, 566), "MACs": (582, 684), "memory": (700, 790), "field": (806, 884)}
-KIND, SHAPE = 226, 348
+KIND, SHAPE = 226, 354
 INKS = {"parameters": "kernel", "MACs": "output", "memory": "input"}
 
 
@@ -47,8 +47,10 @@ def architecture_picture(
     )  # fmt: skip
     height += 18
     if error:
-        box_height = len(svg.wrap(f"{error}.", paper.WIDTH - 2 * MARGIN - 28, 13)) * 19.5 + 50
-        content += paper.refusal(error, MARGIN, height + 6 + box_height / 2, paper.WIDTH - 2 * MARGIN)
+        width = paper.WIDTH - 2 * MARGIN
+        box_height = len(svg.wrap(f"{error}.", width - 28, 13)) * 19.5 + 50
+        inks = "error", "error-back"  # not paper.refusal: a layer's name keeps its small letter
+        content += paper.message("✗ No output", f"{error}.", MARGIN, height + 6 + box_height / 2, width, inks)
         height += box_height + 14
     words = title, "; ".join(map(said, lines))
     return paper.document(content, height, words, "cnnlab-architecture", caption=caption, still=still)
