@@ -12,6 +12,7 @@ MARGIN = 16.0  # px at the sides
 TALLEST, BASE, WIDEST = 104.0, 132.0, 34.0  # px: the tallest block, where blocks stand, the widest block
 TEXT = 12
 SIGNS = {"add": "+", "cat": "∥"}
+MEANINGS = {"add": "adds its input", "cat": "joins its parts side by side"}
 
 
 def strip(lines: Sequence[Line], in_shape: tuple[int, ...]) -> str:
@@ -22,6 +23,9 @@ def strip(lines: Sequence[Line], in_shape: tuple[int, ...]) -> str:
     most = max([2, *(line.channels for _, line in drawn)])
     scale = TALLEST / sqrt(tallest), min(WIDEST, 0.72 * slot) / log2(most + 1)
     content = svg.text("height: √ of the map's side, width: log of its channels", MARGIN, 14, TEXT, "muted")
+    signs = {line.join for line in lines}
+    words = ", ".join(f"{SIGNS[sign]} {meaning}" for sign, meaning in MEANINGS.items() if sign in signs)
+    content += svg.text(words, paper.WIDTH - MARGIN, 14, TEXT, "kernel", text_anchor="end") if words else ""
     content += _block(-1, "in", in_shape[1], in_shape[-1], MARGIN + 22, scale, "input", 1)
     middles = {}
     for place, (number, line) in enumerate(drawn):
