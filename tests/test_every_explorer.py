@@ -16,6 +16,8 @@ MOVED = {
     "ChannelExplorer": ("groups", [1, 2, 3, 4, 5]),
     "CompareExplorer": ("channels", [8, 64, 96, 7]),
     "ConvExplorer": ("padding", [1, 2, 3, 4, 5, 6, 7, 8]),
+    "DenseExplorer": ("growth_rate", [16, 24, 40, 48]),
+    "InceptionExplorer": ("c1", [32, 64, 96, 128]),
     "PoolExplorer": ("kernel_size", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
     "ReceptiveFieldExplorer": ("layers", [[3], [3, 3], [3, ("pool", 2), 3], [3, 3, 3, 3]]),
     "FeatureMapExplorer": ("channel", [1, 2, 3, 4, 5, 6]),

@@ -23,6 +23,12 @@ def block_picture(in_channels: int, side: int, branches: Sequence[Sequence[Step]
     >>> block_picture(192, 12, [[(1, 64)], [(1, 96), (3, 128)], [("pool", 3), (1, 32)]])
     Picture(block)
     """
+    content, height, said = block_content(in_channels, side, branches)
+    return Picture(_paper(content, height, name, said), name)
+
+
+def block_content(in_channels: int, side: int, branches: Sequence[Sequence[Step]]) -> tuple[str, float, str]:
+    """The same as a part of another picture: elements, height in px, and words."""
     tall = len(branches) * ROW - ROW + TALL
     given = [_channels_out(in_channels, branch) for branch in branches]
     parts, ends = [], _ends(given, tall)
@@ -33,10 +39,24 @@ def block_picture(in_channels: int, side: int, branches: Sequence[Sequence[Step]
     lengths = [tall * channels / total for channels in given]
     pieces = [(middle - length / 2, length) for middle, length in zip(ends, lengths, strict=True)]
     parts.append(_column(f"out: {total} × {side} × {side}", JOIN, "output", pieces))
-    for channels, middle in zip(given, ends, strict=True):
-        parts.append(svg.text(channels, JOIN + BAR + 8, middle + 4, WORDS, "ink"))
+    for channels, label in zip(given, _apart(ends), strict=True):
+        parts.append(svg.text(channels, JOIN + BAR + 8, label + 4, WORDS, "ink"))
     said = "; ".join(_said(in_channels, branch) for branch in branches) + f"; joined: {total} channels"
-    return Picture(_paper("".join(parts), TOP + tall + 22, name, said), name)
+    return "".join(parts), TOP + tall + 22, said
+
+
+def _apart(middles: Sequence[float], least: float = 15.0) -> list[float]:
+    """The same heights, moved so that labels keep apart.
+    >>> _apart([10.0, 12.0, 40.0])
+    [3.5, 18.5, 40.0]
+    """
+    places = list(middles)
+    for _ in range(50):
+        for i in range(len(places) - 1):
+            short = least - (places[i + 1] - places[i])
+            if short > 0:
+                places[i], places[i + 1] = places[i] - short / 2, places[i + 1] + short / 2
+    return places
 
 
 def _channels_out(in_channels: int, branch: Sequence[Step]) -> int:

@@ -6,6 +6,8 @@ PoolExplorer            one pooling layer: who wins, where a gradient goes, what
 ReceptiveFieldExplorer  a stack of layers: what a unit of any map sees of the image
 CompareExplorer         two stacks side by side: what each sees and what each costs
 ArchitectureExplorer    a whole network: every layer's shape and cost, and what a change does to all that follow
+InceptionExplorer       one Inception block: branch widths, channels, what the reductions save
+DenseExplorer           one dense block and its transition: channels to scale, parameters, memory
 FeatureMapExplorer      a trained network and one image: every channel's map, its kernel, its strongest images
 TrainingExplorer        training runs side by side, each with settings of its own
 """
@@ -16,6 +18,8 @@ _HOMES = {
     "ArchitectureExplorer": "architecture",
     "ConvExplorer": "conv",
     "ChannelExplorer": "channel",
+    "DenseExplorer": "dense",
+    "InceptionExplorer": "inception",
     "PoolExplorer": "pool",
     "ReceptiveFieldExplorer": "field",
     "CompareExplorer": "compare",
@@ -28,7 +32,9 @@ __all__ = [
     "ChannelExplorer",
     "CompareExplorer",
     "ConvExplorer",
+    "DenseExplorer",
     "FeatureMapExplorer",
+    "InceptionExplorer",
     "PoolExplorer",
     "ReceptiveFieldExplorer",
     "TrainingExplorer",
