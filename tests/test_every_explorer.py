@@ -13,6 +13,7 @@ from cnnlab import explore
 # One setting of each, and values to move it through.
 MOVED = {
     "ArchitectureExplorer": ("size", [28, 30, 33, 20]),
+    "BatchNormExplorer": ("batch_size", [16, 8, 64, 128]),
     "ChannelExplorer": ("groups", [1, 2, 3, 4, 5]),
     "CompareExplorer": ("channels", [8, 64, 96, 7]),
     "ConvExplorer": ("padding", [1, 2, 3, 4, 5, 6, 7, 8]),

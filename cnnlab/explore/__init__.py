@@ -8,6 +8,7 @@ CompareExplorer         two stacks side by side: what each sees and what each co
 ArchitectureExplorer    a whole network: every layer's shape and cost, and what a change does to all that follow
 InceptionExplorer       one Inception block: branch widths, channels, what the reductions save
 DenseExplorer           one dense block and its transition: channels to scale, parameters, memory
+BatchNormExplorer       one channel of a batch norm: before, after, and the running statistics
 FeatureMapExplorer      a trained network and one image: every channel's map, its kernel, its strongest images
 TrainingExplorer        training runs side by side, each with settings of its own
 """
@@ -22,6 +23,7 @@ _HOMES = {
     "InceptionExplorer": "inception",
     "PoolExplorer": "pool",
     "ReceptiveFieldExplorer": "field",
+    "BatchNormExplorer": "batch_norm",
     "CompareExplorer": "compare",
     "FeatureMapExplorer": "features",
     "TrainingExplorer": "training",
@@ -29,6 +31,7 @@ _HOMES = {
 
 __all__ = [
     "ArchitectureExplorer",
+    "BatchNormExplorer",
     "ChannelExplorer",
     "CompareExplorer",
     "ConvExplorer",

@@ -1,0 +1,258 @@
+"""Batch norm on one channel: a batch before and after, and the running statistics batch after batch."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from cnnlab.draw.batch_norm import Statistics, batch_norm_picture
+from cnnlab.explore.ask import Answer, Ask, compare
+from cnnlab.explore.base import Choice, Whole
+from cnnlab.explore.told import STYLE, WIDE, ToldExplorer
+
+EPS = 1e-5
+MODES = ("train", "eval")
+PRESETS = {
+    "convolution, 32 images": {"batch_size": 32, "pixels": 16, "mode": "train", "momentum": 0.1},
+    "dense layer, 32 images": {"batch_size": 32, "pixels": 1, "mode": "train", "momentum": 0.1},
+    "dense layer, 2 images": {"batch_size": 2, "pixels": 1, "mode": "train", "momentum": 0.1},
+    "prediction, 1 image": {"batch_size": 1, "pixels": 1, "mode": "eval", "momentum": 0.1},
+}
+NAMES = ("batch_size", "pixels", "mode", "momentum", "gamma", "beta", "mean", "spread", "steps")
+
+
+class BatchNormExplorer(ToldExplorer):
+    """One channel of a batch norm. All settings are traits and can be assigned to.
+
+    pixels: values of the channel in each image, 1 for a dense layer, height · width for a map. mean, spread: of what
+    comes in, over all images there could be. steps: batches seen in training before and with this one. momentum: the
+    weight of the new batch, as in PyTorch. The batches are drawn by their number and stay the same.
+    """
+
+    presets = PRESETS
+
+    batch_size = Whole(32)
+    pixels = Whole(16)
+    mode = Choice(MODES)
+    momentum = traitlets.Float(0.1)
+    gamma = traitlets.Float(1.0)
+    beta = traitlets.Float(0.0)
+    mean = traitlets.Float(3.0)
+    spread = traitlets.Float(2.0)
+    steps = Whole(20, least=0)
+
+    def __init__(self, *, preset: str = "convolution, 32 images", **settings: object) -> None:
+        if preset not in self.presets:
+            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
+        unknown = settings.keys() - set(NAMES)
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))} is no setting here; give some of {', '.join(NAMES)}")
+        usual = {"gamma": 1.0, "beta": 0.0, "mean": 3.0, "spread": 2.0, "steps": 20}
+        super().__init__(**{**usual, **self.presets[preset], **settings})
+
+    @traitlets.validate("momentum")
+    def _weight(self, proposal: dict[str, float]) -> float:
+        if not 0 <= proposal["value"] <= 1:
+            raise traitlets.TraitError(f"momentum={proposal['value']:g} will not do; give 0 to 1, such as 0.1")
+        return proposal["value"]
+
+    @traitlets.validate("spread")
+    def _spread(self, proposal: dict[str, float]) -> float:
+        if proposal["value"] < 0:
+            raise traitlets.TraitError(
+                f"spread={proposal['value']:g} will not do; give a standard deviation, 0 or more"
+            )
+        return proposal["value"]
+
+    # ---- results ----
+
+    @property
+    def count(self) -> int:
+        """Values that a batch has of the channel."""
+        return self.batch_size * self.pixels
+
+    @property
+    def error(self) -> str | None:
+        """Why training cannot be; None where it can."""
+        if self.mode == "train" and self.count == 1:
+            return (
+                "one value a channel has no spread to divide by, and training refuses it; take 2 images or more, a map"
+                " of more than 1 pixel, or eval mode"
+            )
+        return None
+
+    def batch(self, number: int, images: int | None = None) -> np.ndarray:
+        """The values of a batch, counted from 1. -> (batch_size, pixels)"""
+        images = images or self.batch_size
+        random = np.random.Generator(np.random.PCG64([number, images, self.pixels]))
+        return self.mean + self.spread * random.standard_normal((images, self.pixels))
+
+    def seen(self, number: int) -> np.ndarray:
+        """The values of a batch of training: of as many images as this one, or of 32 where that is one value."""
+        return self.batch(number, 32 if self.count == 1 else None)
+
+    @property
+    def history(self) -> list[Statistics]:
+        """After 0, 1, … `steps` batches of training: the batch's mean and variance, and the running ones."""
+        found = [Statistics(None, None, 0.0, 1.0)]
+        for number in range(1, self.steps + 1):
+            values, before, m = self.seen(number), found[-1], self.momentum
+            mean, variance = float(values.mean()), float(values.var(ddof=1))
+            found.append(
+                Statistics(
+                    mean,
+                    variance,
+                    (1 - m) * before.running_mean + m * mean,
+                    (1 - m) * before.running_var + m * variance,
+                )
+            )
+        return found
+
+    @property
+    def values(self) -> np.ndarray:
+        """What comes in: batch number `steps`, or the first."""
+        return self.batch(max(1, self.steps))
+
+    @property
+    def used(self) -> tuple[float, float]:
+        """The mean and the variance that normalise: the batch's (biased) in training, the running ones in eval."""
+        if self.mode == "train":
+            return float(self.values.mean()), float(self.values.var())
+        last = self.history[-1]
+        return last.running_mean, last.running_var
+
+    @property
+    def output(self) -> np.ndarray | None:
+        """What comes out, γ (x − mean) / √(variance + ε) + β; None where nothing does."""
+        mean, variance = self.used
+        return None if self.error else self.gamma * (self.values - mean) / sqrt(variance + EPS) + self.beta
+
+    @property
+    def out_shape(self) -> tuple[int, int] | None:
+        return None if self.error else (self.batch_size, self.pixels)
+
+    def torch_output(self) -> np.ndarray | str:
+        """The same by nn.BatchNorm1d after the same batches, with the running statistics as two more columns."""
+        import torch  # takes seconds, so only who asks waits
+
+        layer = torch.nn.BatchNorm1d(1, eps=EPS, momentum=self.momentum).double()
+        try:
+            with torch.no_grad():
+                layer.weight.fill_(self.gamma)
+                layer.bias.fill_(self.beta)
+                for number in range(1, self.steps + 1):
+                    layer(torch.tensor(self.seen(number))[:, None])
+                state = [float(layer.running_mean), float(layer.running_var)]
+                Y = layer.train(self.mode == "train")(torch.tensor(self.values)[:, None])
+        except ValueError as error:
+            return f"{error}"
+        return np.concatenate([Y.numpy().reshape(1, -1), [state]], axis=1)
+
+    def ask(self) -> Answer:
+        """Whether PyTorch's layer gives the same values and keeps the same running statistics."""
+        last, output = self.history[-1], self.output
+        ours = (
+            None
+            if output is None
+            else np.concatenate([output.reshape(1, -1), [[last.running_mean, last.running_var]]], axis=1)
+        )
+        return compare(ours, self.torch_output())
+
+    def stories(self) -> dict[str, str]:
+        """How the numbers of each part come about."""
+        last, n = self.history[-1], self.count
+        mean, variance = self.used
+        source = "this batch" if self.mode == "train" else "the running statistics"
+        x, y = self.values, self.output
+        told = {
+            "before": f"{self.batch_size} images · {self.pixels} values = {n:,} values of one channel: {_moments(x)}"
+        }
+        if y is not None:
+            root = f"√(σ² + ε) = √({variance:.3f} + 0.00001) = {sqrt(variance + EPS):.3f}"
+            told["after"] = (
+                f"normalised by {source}: mean {mean:.3f}, {root}; then × γ = {self.gamma:g} and + β = {self.beta:g}."
+                f" Out: {_moments(y)}"
+            )
+        old, new = 1 - self.momentum, self.momentum
+        if last.mean is None:
+            told["running"] = "no batch has been seen: running mean 0, running variance 1"
+            return told
+        before = self.history[-2]
+        told["running mean"] = (
+            f"running mean = {old:g} · {before.running_mean:.3f} + {new:g} · {last.mean:.3f} = {last.running_mean:.3f}"
+        )
+        told["running variance"] = (
+            f"running variance = {old:g} · {before.running_var:.3f} + {new:g} · {last.variance:.3f} ="
+            f" {last.running_var:.3f};"
+            f" the batch's is divided by n − 1 = {self.seen(1).size - 1:,} here and by n for normalising"
+        )
+        return told
+
+    def code(self) -> str:
+        """The layer in PyTorch."""
+        call = "X" if self.pixels > 1 else "X, of shape (B, C)"
+        kind = "BatchNorm2d" if self.pixels > 1 else "BatchNorm1d"
+        return f"norm = nn.{kind}(num_features, momentum={self.momentum:g}).{self.mode}()\n# norm({call})"
+
+    def __repr__(self) -> str:
+        result = "no output" if self.error else f"mean {self.output.mean():.2f}, sd {self.output.std():.2f}"
+        seen = f"{self.mode}, {self.steps} batches seen"
+        return f"BatchNormExplorer({self.batch_size}·{self.pixels} values, {seen} → {result})"
+
+    # ---- picture and controls ----
+
+    def _drawn_with(self, **options: object) -> str:
+        output = None if self.error else self.output.ravel().tolist()
+        return batch_norm_picture(
+            self.values.ravel().tolist(),
+            output,
+            self.history,
+            (self.mean, self.spread**2),
+            self.stories(),
+            repr(self),
+            train=self.mode == "train",
+            error=self.error,
+            **options,
+        )
+
+    def _offers(self) -> list[tuple[dict[str, object], str]]:
+        if not self.error:
+            return []
+        return [({"batch_size": 2}, "batch_size = 2"), ({"pixels": 4}, "pixels = 4"), ({"mode": "eval"}, "mode = eval")]
+
+    def _controls(self) -> widgets.Widget:
+        mode = widgets.Dropdown(options=MODES, description="mode", style=STYLE, layout=WIDE)
+        traitlets.link((self, "mode"), (mode, "value"))
+        more = [widgets.Button(description=f"feed {n} more", layout=WIDE) for n in (1, 10)]
+        for n, button in zip((1, 10), more, strict=True):
+            button.on_click(lambda _, n=n: setattr(self, "steps", self.steps + n))
+        left = [
+            mode,
+            self._slider("batch_size", 1, 256),
+            self._slider("pixels", 1, 64, label="pixels a map"),
+            self._slider("steps", 0, 100, label="batches seen"),
+            widgets.HBox(more, layout={"margin": "0 0 0 116px"}),
+        ]
+        right = [
+            self._slider("momentum", 0.0, 1.0, 0.01),
+            self._slider("gamma", -3.0, 3.0, 0.1, "γ"),
+            self._slider("beta", -5.0, 5.0, 0.1, "β"),
+            self._slider("mean", -5.0, 10.0, 0.1, "mean, incoming"),
+            self._slider("spread", 0.0, 5.0, 0.1, "spread, incoming"),
+        ]
+        return self._columns(left, right)
+
+    def _below(self) -> list[widgets.Widget]:
+        self.asking = Ask(self.ask, "nn.BatchNorm1d")
+        return [self.asking]
+
+    def _tidy(self) -> None:
+        super()._tidy()
+        self.asking.clear()
+
+
+def _moments(values: np.ndarray) -> str:
+    return f"mean {values.mean():.3f}, standard deviation {values.std():.3f}"
