@@ -21,6 +21,7 @@ MOVED = {
     "InceptionExplorer": ("c1", [32, 64, 96, 128]),
     "PoolExplorer": ("kernel_size", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
     "ReceptiveFieldExplorer": ("layers", [[3], [3, 3], [3, ("pool", 2), 3], [3, 3, 3, 3]]),
+    "ResidualExplorer": ("depth", [5, 6, 12, 20]),
     "FeatureMapExplorer": ("channel", [1, 2, 3, 4, 5, 6]),
     "TrainingExplorer": ("epochs", [1, 2, 4, 5, 6]),
 }

@@ -9,6 +9,7 @@ ArchitectureExplorer    a whole network: every layer's shape and cost, and what 
 InceptionExplorer       one Inception block: branch widths, channels, what the reductions save
 DenseExplorer           one dense block and its transition: channels to scale, parameters, memory
 BatchNormExplorer       one channel of a batch norm: before, after, and the running statistics
+ResidualExplorer        one network plain and residual: gradients and values layer by layer
 FeatureMapExplorer      a trained network and one image: every channel's map, its kernel, its strongest images
 TrainingExplorer        training runs side by side, each with settings of its own
 """
@@ -26,6 +27,7 @@ _HOMES = {
     "BatchNormExplorer": "batch_norm",
     "CompareExplorer": "compare",
     "FeatureMapExplorer": "features",
+    "ResidualExplorer": "residual",
     "TrainingExplorer": "training",
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     "InceptionExplorer",
     "PoolExplorer",
     "ReceptiveFieldExplorer",
+    "ResidualExplorer",
     "TrainingExplorer",
 ]
 

@@ -1,0 +1,120 @@
+"""The same network plain and residual: how large the gradient is at every block before the first step."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import ipywidgets as widgets
+import traitlets
+
+from cnnlab.draw.residual import residual_picture
+from cnnlab.explore.base import Whole
+from cnnlab.explore.signal import Net, Signals, signals
+from cnnlab.explore.told import ToldExplorer
+
+PRESETS = {
+    "narrow weights": {"depth": 10, "width": 32, "gain": 0.6, "norm": False, "zero": False},
+    "He's weights": {"depth": 10, "width": 32, "gain": 1.0, "norm": False, "zero": False},
+    "with batch norm": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": False},
+    "batch norm, start as nothing": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": True},
+}
+NAMES = ("depth", "width", "gain", "norm", "zero")
+_signals = lru_cache(maxsize=64)(signals)
+
+
+class ResidualExplorer(ToldExplorer):
+    """`depth` blocks of two dense layers, with shortcuts and without, from the same weights. All settings are traits.
+
+    gain: standard deviation of the weights in units of He's √(2 / width). norm: batch norm. zero: the last layer of
+    each block starts from zero, so that a residual block starts as nothing.
+    """
+
+    presets = PRESETS
+
+    depth = Whole(10)
+    width = Whole(32)
+    gain = traitlets.Float(0.6)
+    norm = traitlets.Bool(False)
+    zero = traitlets.Bool(False)
+
+    def __init__(self, *, preset: str = "narrow weights", **settings: object) -> None:
+        if preset not in self.presets:
+            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
+        unknown = settings.keys() - set(NAMES)
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))} is no setting here; give some of {', '.join(NAMES)}")
+        super().__init__(**{**self.presets[preset], **settings})
+
+    @traitlets.validate("gain")
+    def _positive(self, proposal: dict[str, float]) -> float:
+        if not proposal["value"] > 0:
+            raise traitlets.TraitError(f"gain={proposal['value']:g} will not do; give more than 0, such as 1")
+        return proposal["value"]
+
+    # ---- results ----
+
+    def net(self, shortcut: bool) -> Net:
+        """The network that is measured."""
+        return Net(self.depth, self.width, shortcut, self.norm, self.gain, self.zero)
+
+    @property
+    def plain(self) -> Signals:
+        """Gradient at, and size of, every block's output, without shortcuts."""
+        return _signals(self.net(False))
+
+    @property
+    def residual(self) -> Signals:
+        """The same with shortcuts."""
+        return _signals(self.net(True))
+
+    @property
+    def out_shape(self) -> tuple[int, int]:
+        return (64, 10)
+
+    def stories(self) -> dict[str, str]:
+        """What the picture says, part by part."""
+        told = {}
+        for name, found in (("plain", self.plain), ("residual", self.residual)):
+            first, last = found.gradients[0], found.gradients[-1]
+            ends = (
+                f"{_size(found.activations[0])} after block 1, {_size(found.activations[-1])} after block {self.depth}"
+            )
+            told[name] = (
+                f"{name}: the gradient that arrives at block 1 is {_size(first)}, at the last block {_size(last)}:"
+                f" {_size(found.reach)} of it; values {ends}"
+            )
+        return told
+
+    def code(self) -> str:
+        """A block in PyTorch."""
+        layer = "nn.Linear(width, width, bias=False)"
+        norm = ", nn.BatchNorm1d(width)" if self.norm else ""
+        return (
+            f"f = nn.Sequential({layer}{norm}, nn.ReLU(), {layer}{norm})\n# plain: relu(f(X)); residual: relu(f(X) + X)"
+        )
+
+    def __repr__(self) -> str:
+        reach = f"plain {_size(self.plain.reach)}, residual {_size(self.residual.reach)}"
+        return (
+            f"ResidualExplorer({self.depth} blocks of 2 layers, width {self.width} → first gradient to last: {reach})"
+        )
+
+    # ---- picture and controls ----
+
+    def _drawn_with(self, **options: object) -> str:
+        nets = {"plain": self.plain, "residual": self.residual}
+        pairs = {name: (found.gradients, found.activations) for name, found in nets.items()}
+        return residual_picture(pairs, self.stories(), repr(self), **options)
+
+    def _controls(self) -> widgets.Widget:
+        left = [self._slider("depth", 1, 40, label="blocks"), self._slider("width", 4, 64)]
+        right = [
+            self._slider("gain", 0.1, 2.0, 0.05, "gain of weights"),
+            self._switch("norm", "batch norm after each layer", "over the 64 inputs"),
+            self._switch("zero", "start as nothing", "the last layer of each block, or its γ, is zero"),
+        ]
+        return self._columns(left, right)
+
+
+def _size(number: float) -> str:
+    return "0" if number == 0 else f"{number:.2g}"
