@@ -33,6 +33,11 @@ BENCHED = [
     ("ReceptiveFieldExplorer(size=32)", "size"),
     ("CompareExplorer()", "size"),
     ("CompareExplorer(size=32)", "size"),
+    ("ArchitectureExplorer('resnet18', 96)", "size, px"),
+    ("InceptionExplorer()", "c1"),
+    ("DenseExplorer()", "growth_rate"),
+    ("BatchNormExplorer()", "batch_size"),
+    ("ResidualExplorer()", "blocks"),
 ]
 # From the key to the first frame that shows the new picture: a frame callback runs before that frame is painted, a
 # message posted from there after it.
