@@ -82,6 +82,9 @@ def test_a_dense_block_counts_as_the_modules_do(channels, growth, layers, side, 
     block = models.DenseBlock(layers, channels, growth, bottleneck=bottleneck, bias=not bottleneck)
     params, macs, shape = count(block, channels, side)
     assert (explorer.params, explorer.macs, explorer.out_channels) == (params, macs, shape[1])
+    if explorer.error:
+        assert int(explorer.out_channels * share) == 0
+        return
     after = transition(explorer.out_channels, explorer.kept_channels, bias=not bottleneck)
     params, macs, shape = count(after, explorer.out_channels, side)
     assert explorer.transition_cost.params == params
@@ -90,7 +93,7 @@ def test_a_dense_block_counts_as_the_modules_do(channels, growth, layers, side, 
 
 
 @pytest.mark.parametrize("bottleneck", [False, True])
-def test_what_a_dense_block_keeps_is_every_tensor_it_makes(bottleneck):
+def test_the_maps_of_a_dense_block_are_all_it_makes(bottleneck):
     explorer = DenseExplorer(in_channels=6, growth_rate=4, num_convs=3, side=5, bottleneck=bottleneck)
     block, numbers = models.DenseBlock(3, 6, 4, bottleneck=bottleneck), []
     for module in block.modules():
@@ -126,6 +129,13 @@ def test_a_map_too_small_for_the_transition_is_explained_and_mended():
     assert explorer.out_shape is None
     explorer._apply(explorer.remedies.changes[0][0])
     assert explorer.out_shape == (1, 1)
+
+
+def test_a_compression_that_leaves_no_channel_is_explained_and_mended():
+    explorer = DenseExplorer(in_channels=3, growth_rate=1, num_convs=1, compression=0.05)
+    assert explorer.error == "0.05 of 4 channels is less than one; let compression be 0.25 or more"
+    explorer._apply(explorer.remedies.changes[0][0])
+    assert (explorer.error, explorer.kept_channels) == (None, 1)
 
 
 @pytest.mark.parametrize("explorer", [InceptionExplorer, DenseExplorer])

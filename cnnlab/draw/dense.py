@@ -70,7 +70,7 @@ def _heads(side: int) -> str:
         "blue: what came in; green: what layers before added; orange: what this layer adds", MARGIN, 20, TEXT, "muted"
     )
     content += svg.text(f"channels to scale, maps of {side} × {side} px", MARGIN, 42, TEXT, "muted")
-    for word, x in zip(("parameters", "MACs", "kept"), NUMBERS, strict=True):
+    for word, x in zip(("parameters", "MACs", "maps"), NUMBERS, strict=True):
         content += svg.text(word, x, 42, TEXT, "muted", text_anchor="end")
     return content
 
@@ -126,7 +126,7 @@ def _ends(
     half = f"{kept} × {side // 2} × {side // 2}"
     inside = x + kept * scale + 8
     line += svg.text(half, inside, y + 12, TEXT, "ink", font_weight=600) if kept * scale < LONGEST - 90 else ""
-    said = f"transition: {words}; {cost[0]:,} parameters, {cost[1]:,} MACs, keeps {memory(cost[2])}"
+    said = f"transition: {words}; {cost[0]:,} parameters, {cost[1]:,} MACs, maps of {memory(cost[2])}"
     return content + svg.tag("g", box + line + _numbers(Cost(*cost), y + 12), data_said=said)
 
 
@@ -134,7 +134,7 @@ def _compare(costs: Mapping[str, tuple[int, int, int]], out: int, y: float) -> s
     content = svg.text(
         f"The block beside a residual block of two 3×3 on {out} channels", MARGIN, y + 4, 13, font_weight=600
     )
-    for column, (name, write) in enumerate((("parameters", short), ("MACs", short), ("kept for one image", memory))):
+    for column, (name, write) in enumerate((("parameters", short), ("MACs", short), ("maps of one image", memory))):
         x = MARGIN + column * 290.0
         mine, other = costs["block"][column], costs["residual"][column]
         content += svg.text(name, x, y + 28, TEXT, "muted")

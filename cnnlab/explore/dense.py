@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import ipywidgets as widgets
 import traitlets
 
@@ -16,6 +18,8 @@ TABLE = {
     "3 + 2 × 10 → 23 → 10": (3, 10, 2, 0.44, 8, False),
     "notes, first block": (64, 32, 4, 0.5, 24, False),
     "notes, second block": (96, 32, 4, 0.5, 12, False),
+    "notes, third block": (112, 32, 4, 0.5, 6, False),
+    "notes, fourth block": (120, 32, 4, 0.5, 3, False),
     "DenseNet-121, first block": (64, 32, 6, 0.5, 56, True),
 }
 PRESETS = {name: dict(zip(NAMES, row, strict=True)) for name, row in TABLE.items()}
@@ -70,13 +74,23 @@ class DenseExplorer(ToldExplorer):
     @property
     def kept_channels(self) -> int:
         """Channels after the transition."""
-        return max(1, int(self.out_channels * self.compression))
+        return int(self.out_channels * self.compression)
+
+    @property
+    def _least(self) -> float:
+        """The least compression, in hundredths, that leaves a channel."""
+        return ceil(100 / self.out_channels) / 100
 
     @property
     def error(self) -> str | None:
         """Why the transition cannot be; None where it can."""
         if self.side < 2:
             return f"the transition's 2×2 pooling does not fit a map of {self.side} px; let side be 2 or more"
+        if not self.kept_channels:
+            return (
+                f"{self.compression:g} of {self.out_channels} channels is less than one; let compression be"
+                f" {self._least:g} or more"
+            )
         return None
 
     @property
@@ -85,7 +99,7 @@ class DenseExplorer(ToldExplorer):
         return None if self.error else (self.side // 2,) * 2
 
     def layer_cost(self, number: int) -> shapes.Cost:
-        """What a layer costs, counted from 0; it keeps the maps of batch norm, ReLU, convolution and joining."""
+        """What a layer costs, counted from 0; it makes maps by batch norm, ReLU, convolution and joining."""
         given, growth, pixels = self.inputs[number], self.growth_rate, self.side**2
         if not self.bottleneck:
             conv = shapes.conv_cost(given, growth, 3, self.side)
@@ -100,7 +114,7 @@ class DenseExplorer(ToldExplorer):
     @property
     def transition_cost(self) -> shapes.Cost:
         """Batch norm, ReLU, 1×1 convolution, pooling."""
-        given, kept, pixels = self.out_channels, self.kept_channels, self.side**2
+        given, kept, pixels = self.out_channels, max(1, self.kept_channels), self.side**2  # 1 where there is an error
         conv = shapes.conv_cost(given, kept, 1, self.side, bias=not self.bottleneck)
         numbers = (2 * given + kept) * pixels + kept * (self.side // 2) ** 2
         return shapes.Cost(2 * given + conv.params, conv.macs, numbers * FLOAT)
@@ -116,7 +130,7 @@ class DenseExplorer(ToldExplorer):
 
     @property
     def activation_bytes(self) -> int:
-        """What the block keeps for the backward pass of one image."""
+        """Bytes of all the maps that the block makes of one image."""
         return sum(self.layer_cost(number).activation_bytes for number in range(self.num_convs))
 
     @property
@@ -133,7 +147,8 @@ class DenseExplorer(ToldExplorer):
         way = f"1×1 to {4 * growth}, then 3×3" if self.bottleneck else "3×3"
         return (
             f"layer {number + 1} reads {before} channels, adds {growth} ({way}): {cost.params:,} parameters,"
-            f" {cost.macs:,} MACs, keeps {memory(cost.activation_bytes)}"
+            f" {cost.macs:,} MACs, maps of {memory(cost.activation_bytes)},"
+            f" {memory((given + growth) * self.side**2 * FLOAT)} of them by joining"
         )
 
     def code(self) -> str:
@@ -166,7 +181,9 @@ class DenseExplorer(ToldExplorer):
         return dense_picture(layers, ends, self.side, costs, repr(self), error=self.error, **options)
 
     def _offers(self) -> list[tuple[dict[str, object], str]]:
-        return [({"side": 2}, "side = 2")] if self.error else []
+        if self.side < 2:
+            return [({"side": 2}, "side = 2")]
+        return [] if self.kept_channels else [({"compression": self._least}, f"compression = {self._least:g}")]
 
     def _controls(self) -> widgets.Widget:
         left = [
