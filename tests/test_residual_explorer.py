@@ -56,8 +56,7 @@ def test_a_block_that_starts_as_nothing_hands_on_its_input():
     explorer = ResidualExplorer(preset="batch norm, start as nothing")
     for sizes in (explorer.residual.activations, explorer.residual.gradients[:-1]):
         assert sizes == pytest.approx([sizes[0]] * len(sizes))
-    assert explorer.plain.activations == [0] * 20  # without a shortcut, nothing is left
-    assert "none at all" in str(explorer.static())
+    assert explorer.plain == ResidualExplorer(preset="batch norm, start as nothing", zero=False).plain
 
 
 @pytest.mark.parametrize("name", ResidualExplorer.presets)
@@ -67,6 +66,16 @@ def test_every_preset_is_drawn(name):
     root = ET.fromstring(str(explorer.static()))
     check_labels(root)
     assert len([p for p in root.iter(f"{SVG}path") if p.get("data-shortcut")]) == min(12, explorer.depth)
+
+
+def test_values_that_grow_too_large_are_explained_and_mended():
+    explorer = ResidualExplorer(gain=1e9, depth=40)
+    assert explorer.error == (
+        "values grow beyond what a number holds with gain 1e+09 over 40 blocks; lower one of them"
+    )
+    assert "No output" in str(explorer.static())
+    explorer._apply(explorer.remedies.changes[0][0])
+    assert explorer.error is None
 
 
 def test_settings_that_cannot_be_are_refused():

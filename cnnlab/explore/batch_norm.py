@@ -43,6 +43,7 @@ class BatchNormExplorer(ToldExplorer):
     mean = traitlets.Float(3.0)
     spread = traitlets.Float(2.0)
     steps = Whole(20, least=0)
+    _history: tuple[object, list[Statistics]] = (None, [])  # of these settings, since a picture asks several times
 
     def __init__(self, *, preset: str = "convolution, 32 images", **settings: object) -> None:
         if preset not in self.presets:
@@ -96,7 +97,13 @@ class BatchNormExplorer(ToldExplorer):
 
     @property
     def history(self) -> list[Statistics]:
-        """After 0, 1, … `steps` batches of training: the batch's mean and variance, and the running ones."""
+        """The Statistics after 0, 1, … `steps` batches of training."""
+        state = self.batch_size, self.pixels, self.mean, self.spread, self.momentum, self.steps
+        if self._history[0] != state:
+            self._history = state, self._run()
+        return self._history[1]
+
+    def _run(self) -> list[Statistics]:
         found = [Statistics(None, None, 0.0, 1.0)]
         for number in range(1, self.steps + 1):
             values, before, m = self.seen(number), found[-1], self.momentum
@@ -177,6 +184,7 @@ class BatchNormExplorer(ToldExplorer):
                 f" Out: {_moments(y)}"
             )
         old, new = 1 - self.momentum, self.momentum
+        of = "; the batches seen are of 32 images, one value cannot train" if n == 1 else ""
         if last.mean is None:
             told["running"] = "no batch has been seen: running mean 0, running variance 1"
             return told
@@ -187,7 +195,7 @@ class BatchNormExplorer(ToldExplorer):
         told["running variance"] = (
             f"running variance = {old:g} · {before.running_var:.3f} + {new:g} · {last.variance:.3f} ="
             f" {last.running_var:.3f};"
-            f" the batch's is divided by n − 1 = {self.seen(1).size - 1:,} here and by n for normalising"
+            f" the batch's is divided by n − 1 = {self.seen(1).size - 1:,} here and by n for normalising{of}"
         )
         return told
 

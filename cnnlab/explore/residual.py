@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from math import isfinite
 
 import ipywidgets as widgets
 import traitlets
 
+from cnnlab.draw import paper
 from cnnlab.draw.residual import residual_picture
 from cnnlab.explore.base import Whole
 from cnnlab.explore.signal import Net, Signals, signals
@@ -26,7 +28,8 @@ class ResidualExplorer(ToldExplorer):
     """`depth` blocks of two dense layers, with shortcuts and without, from the same weights. All settings are traits.
 
     gain: standard deviation of the weights in units of He's √(2 / width). norm: batch norm. zero: the last layer of
-    each block starts from zero, so that a residual block starts as nothing.
+    each residual block starts from zero, so that the block starts as nothing; a plain one would pass nothing on. The 64
+    inputs and their labels are random.
     """
 
     presets = PRESETS
@@ -55,7 +58,16 @@ class ResidualExplorer(ToldExplorer):
 
     def net(self, shortcut: bool) -> Net:
         """The network that is measured."""
-        return Net(self.depth, self.width, shortcut, self.norm, self.gain, self.zero)
+        return Net(self.depth, self.width, shortcut, self.norm, self.gain, self.zero and shortcut)
+
+    @property
+    def error(self) -> str | None:
+        """Why there is nothing to draw; None where there is."""
+        numbers = [n for found in (self.plain, self.residual) for n in (*found.gradients, *found.activations)]
+        if all(map(isfinite, numbers)):
+            return None
+        where = f"gain {self.gain:g} over {self.depth} blocks"
+        return f"values grow beyond what a number holds with {where}; lower one of them"
 
     @property
     def plain(self) -> Signals:
@@ -102,16 +114,25 @@ class ResidualExplorer(ToldExplorer):
     # ---- picture and controls ----
 
     def _drawn_with(self, **options: object) -> str:
+        if self.error:
+            return paper.document(
+                paper.refusal(self.error, 20, 70, 600), 140, (repr(self), self.error), "cnnlab-residual", **options
+            )
         nets = {"plain": self.plain, "residual": self.residual}
         pairs = {name: (found.gradients, found.activations) for name, found in nets.items()}
         return residual_picture(pairs, self.stories(), repr(self), **options)
+
+    def _offers(self) -> list[tuple[dict[str, object], str]]:
+        return [({"gain": 1.0}, "gain = 1"), ({"depth": 10}, "depth = 10")] if self.error else []
 
     def _controls(self) -> widgets.Widget:
         left = [self._slider("depth", 1, 40, label="blocks"), self._slider("width", 4, 64)]
         right = [
             self._slider("gain", 0.1, 2.0, 0.05, "gain of weights"),
             self._switch("norm", "batch norm after each layer", "over the 64 inputs"),
-            self._switch("zero", "start as nothing", "the last layer of each block, or its γ, is zero"),
+            self._switch(
+                "zero", "residual: start as nothing", "the last layer of each residual block, or its γ, is zero"
+            ),
         ]
         return self._columns(left, right)
 

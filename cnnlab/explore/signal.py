@@ -58,6 +58,7 @@ class Signals:
         return self.gradients[0] / self.gradients[-1] if self.gradients[-1] else 0.0
 
 
+@np.errstate(over="ignore", invalid="ignore")  # who asks sees inf or nan
 def signals(net: Net) -> Signals:
     """Both, for one batch through a fresh network with cross-entropy."""
     weights, head = net.parameters()
