@@ -28,3 +28,16 @@ def pytest_collectstart(collector):
     # Progress bars, warnings and the stand-in notice go to stderr: they differ between machines and are no result.
     if hasattr(collector, "skip_compare"):
         collector.skip_compare += ("stderr",)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Where the time of `pytest --nbval` goes: seconds by notebook, the slowest first."""
+    seconds = {}
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        name = getattr(report, "nodeid", "").split("::")[0]
+        if name.endswith(".ipynb"):
+            seconds[name] = seconds.get(name, 0.0) + report.duration
+    if seconds:
+        terminalreporter.section("slowest notebooks")
+        for name, spent in sorted(seconds.items(), key=lambda item: -item[1])[:8]:
+            terminalreporter.write_line(f"{spent:6.1f} s  {name}")
