@@ -34,7 +34,7 @@ def test_its_labels_keep_apart(page):
 
 def test_a_pointer_on_a_line_lights_its_block_and_says_it(page):
     line(page, "conv1").hover()
-    assert page.locator(".stage [data-block].lit").count() == 1
+    assert page.locator(".stage [data-block].here").count() == 1
     assert page.locator(".told span").inner_text() == (
         "conv1 (Conv2d): 64 × 48 × 48, 3,136 parameters, 7,225,344 MACs, 576 KiB, a unit sees 7 px"
     )
@@ -90,7 +90,7 @@ def test_the_keyboard_walks_the_lines_and_opens_blocks(page):
     stage.press("ArrowDown")
     assert page.locator(".status").inner_text().startswith("conv1 (Conv2d)")
     before = page.locator(".stage [data-line]").count()
-    while not page.locator('.stage [data-line].lit[data-fold="folded"]').count():
+    while not page.locator('.stage [data-line].here[data-fold="folded"]').count():
         stage.press("ArrowDown")
     stage.press("Enter")
     page.wait_for_function(f"document.querySelectorAll('.stage [data-line]').length !== {before}")

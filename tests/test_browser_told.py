@@ -40,7 +40,7 @@ def test_the_keyboard_walks_through_what_it_tells(page, place):
     stage.press("ArrowRight")
     assert box.locator(".told span").inner_text().startswith(says)
     assert box.locator(".status").inner_text().startswith(says)
-    assert stage.locator(".lit").count() == 1
+    assert stage.locator(".here").count() == 1
     stage.press("ArrowRight")
     assert not box.locator(".told span").inner_text().startswith(says)
 

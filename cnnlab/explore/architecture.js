@@ -40,12 +40,12 @@ class Page {
   }
 
   light(number) {
-    for (const lit of this.stage.querySelectorAll(".lit")) lit.classList.remove("lit");
+    for (const before of this.stage.querySelectorAll(".here")) before.classList.remove("here");
     const line = this.lines[number];
     this.words.textContent = line ? line.dataset.said : "";
     if (!line) return;
-    line.classList.add("lit");
-    for (const block of this.stage.querySelectorAll(`[data-block="${number}"]`)) block.classList.add("lit");
+    line.classList.add("here");
+    for (const block of this.stage.querySelectorAll(`[data-block="${number}"]`)) block.classList.add("here");
   }
 
   go(number, act) {

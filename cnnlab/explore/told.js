@@ -35,10 +35,10 @@ class Page {
   }
 
   light(at) {
-    for (const lit of this.stage.querySelectorAll(".lit")) lit.classList.remove("lit");
+    for (const before of this.stage.querySelectorAll(".here")) before.classList.remove("here");
     const part = at === null ? null : this.parts[at];
     this.words.textContent = part ? part.dataset.said : "";
-    part?.classList.add("lit");
+    part?.classList.add("here");
   }
 
   hold(at) {
