@@ -53,7 +53,7 @@ def test_a_module_of_others_is_left_as_it_was(name):
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert explorer.in_channels == 3
     explorer.changes, explorer.size = {}, 224
-    assert [row.out_shape for row in explorer.rows if row.name == "classifier" or row.name == "fc"] in ([(1, 1000)], [])
+    assert explorer.out_shape == (1, 1000)
     assert explorer.params == sum(p.numel() for p in model.parameters())
 
 
@@ -98,6 +98,24 @@ def test_another_size_fails_at_the_dense_layer_and_can_be_built_for():
     explorer.build_for(160)
     assert explorer.error is None
     assert explorer.out_shape == (1, 10)
+
+
+def test_every_button_works():
+    broken = [
+        ("lenet", 28, {"conv1": {"out_channels": 8}}),
+        ("lenet", 28, {"conv2": {"kernel_size": 11}}),
+        ("resnet18", 96, {"conv1": {"out_channels": 32}}),
+        ("resnet18", 96, {"conv3_x.0.branch.conv1": {"stride": 1}}),
+        ("bn_lenet", 28, {"conv1": {"out_channels": 9}}),
+        ("vgg11", 64, {"block2.conv1": {"out_channels": 100}}),
+    ]
+    for name, size, changes in broken:
+        offers = ArchitectureExplorer(name, size, changes=changes).remedies.changes
+        assert offers, name
+        for change, label in offers:
+            mended = ArchitectureExplorer(name, size, changes=changes)
+            mended._apply(change)
+            assert mended.error is None, (name, label)
 
 
 def test_an_image_too_small_is_offered_the_next_size_that_works():

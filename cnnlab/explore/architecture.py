@@ -15,6 +15,7 @@ from cnnlab.explore import sketch
 from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, script
 from cnnlab.explore.changes import Changes
 from cnnlab.explore.layer_form import LayerForm
+from cnnlab.explore.mending import follow, refit
 from cnnlab.explore.outline import lines, tree, usual
 
 WIDE = {"width": "auto"}
@@ -207,23 +208,22 @@ class ArchitectureExplorer(Explorer):
     def _offers(self) -> list[tuple[dict[str, object], str]]:
         if not self.error:
             return []
-        offers = [({"changes": _with(self.changes, self.failed, fix)}, label) for fix, label in self._fixes()]
-        if self.changes:
+        followed = follow(self._traced, self.changes, self.layers)
+        found = [*([followed] if followed else []), *refit(self._traced, self.changes, self.layers)]
+        offers: list[tuple[dict[str, object], str]] = [({"changes": changes}, label) for changes, label in found[:2]]
+        if self.changes and not self._traced({}).failure:
             offers.append(({"changes": {}}, "undo all changes"))
-        if self.named and self.built != self.size:
+        if self.named and self.built != self.size and not self._built_for(self.size).failure:
             offers.append(({"built": self.size, "changes": {}}, f"build it for {self.size} px"))
         larger = self._larger() if not self.changes and len(offers) < 3 else None
         return (offers + ([({"size": larger}, f"size = {larger}")] if larger else []))[:4]
 
-    def _fixes(self) -> list[tuple[dict[str, int], str]]:
-        """What the refusing layer itself would have to be."""
-        given, settings = self.rows[-1].in_shape, self.layers.get(self.failed, {})
-        wanted = {"in_channels": 1, "num_features": 1, "in_features": -1}
-        own = self.changes.get(self.failed, {})
-        for name, axis in wanted.items():
-            if name in settings and given and own.get(name, settings[name]) != given[axis]:
-                return [({name: given[axis]}, f"{self.failed}: {name} = {given[axis]}")]
-        return []
+    def _traced(self, changes: dict[str, dict[str, int]]) -> Any:
+        return sketch.traced(self.model, changes, (1, self.in_channels, self.size, self.size))
+
+    def _built_for(self, size: int) -> Any:
+        model = self._models(size, self.width if self.has_width else None)
+        return sketch.traced(model, {}, (1, self.in_channels, size, size))
 
     def _larger(self) -> int | None:
         """The least usual size above this one that the network takes."""
@@ -270,10 +270,6 @@ class ArchitectureExplorer(Explorer):
     def story(self, number: int) -> str:
         """A line of the picture in words, counted from 0."""
         return said(self.lines[number])
-
-
-def _with(changes: dict[str, dict[str, int]], name: str, settings: dict[str, int]) -> dict[str, dict[str, int]]:
-    return {**changes, name: {**changes.get(name, {}), **settings}}
 
 
 def _share(width: float) -> str:
