@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests import jupyterlab
@@ -73,6 +75,7 @@ def test_a_single_value_is_refused_in_words_and_a_button_mends_it(page):
     preset = box.locator("select").first
     preset.select_option("dense layer, 2 images")
     size = box.locator(".widget-slider", has=page.get_by_text("batch_size", exact=True)).first
+    size.locator(".widget-readout", has_text=re.compile("^2$")).wait_for()  # the preset has arrived
     size.locator(".noUi-handle").press("ArrowLeft")
     stage.get_by_text("No output").wait_for()
     assert "training refuses it" in box.locator(".status").inner_text()

@@ -61,7 +61,7 @@ def moves(count):
     for move in range(count):
         explorer.{trait} = values[move % len(values)]
 
-moves(100)
+moves({warm_up})
 before = resident(), len(_instances)
 moves(1000)
 print(resident() - before[0], len(_instances) - before[1], {{"torch", "matplotlib"}} & set(sys.modules))
@@ -86,7 +86,9 @@ def test_every_explorer_is_moved():
 @each_explorer
 def test_a_thousand_moves_leave_the_process_as_it_was_and_load_neither_torch_nor_pyplot(name):
     trait, values = MOVED[name]
-    code = MOVES.format(name=name, trait=trait, values=values, made=making(name))
+    # With torch the process settles later: measured over 3,000 moves it grew in the first 600 and then no more.
+    warm_up = 600 if name in NEEDS_TORCH else 100
+    code = MOVES.format(name=name, trait=trait, values=values, made=making(name), warm_up=warm_up)
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     grown, widgets, loaded = run.stdout.split()
     assert int(grown) < 5_000_000

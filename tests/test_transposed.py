@@ -396,3 +396,12 @@ def test_no_output_is_an_answer():
     assert "padding 3 crops all of the 4 px" in explorer.check("2").says
     assert explorer.check("none").says == f"Right: no output, {RULES.none}."
     assert explorer.view.picture["error"] == explorer.error
+
+
+def test_a_map_without_a_value_is_no_output_to_either():
+    """(2 − 1)·4 − 2·4 + (4 − 1) + 1 = 0: PyTorch makes 0 × 0, the picture says why there is nothing."""
+    explorer = ConvExplorer(2, kernel_size=4, stride=4, padding=4, transposed=True)
+    assert explorer.error
+    answer = explorer.ask_torch()
+    assert answer.agrees
+    assert answer.says == "PyTorch agrees: it makes 0×0, a map without a value."

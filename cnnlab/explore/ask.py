@@ -30,6 +30,8 @@ def compare(ours: np.ndarray | None, theirs: np.ndarray | str) -> Answer:
     if isinstance(theirs, str):
         return Answer(ours is None, f"PyTorch {'refuses too' if ours is None else 'disagrees, it refuses'}: {theirs}")
     made = "×".join(map(str, theirs.shape))
+    if ours is None and not theirs.size:
+        return Answer(True, f"PyTorch agrees: it makes {made}, a map without a value.", theirs.shape)
     if ours is None or ours.shape != theirs.shape:
         shown = "no output" if ours is None else "×".join(map(str, ours.shape))
         return Answer(False, f"PyTorch disagrees: it makes {made}, the picture has {shown}.", theirs.shape)
