@@ -117,6 +117,13 @@ def test_the_presets_are_the_notes_and_the_papers():
     assert paper.params == sum(p.numel() for p in first.parameters())
 
 
+@pytest.mark.parametrize("hundredths", range(5, 101, 5))
+def test_the_transition_loses_no_channel_to_rounding(hundredths):
+    explorer = DenseExplorer(in_channels=180, growth_rate=1, num_convs=20, compression=hundredths / 100)
+    assert explorer.kept_channels == 200 * hundredths // 100
+    assert DenseExplorer(in_channels=170, growth_rate=10, num_convs=1, compression=0.35).kept_channels == 63
+
+
 def test_a_residual_block_of_the_same_channels_beside_it():
     residual = models.Residual(192, 192)
     params, macs, _ = count(residual, 192, 24)

@@ -11,9 +11,6 @@ from cnnlab.draw.network import short
 from cnnlab.shapes import Cost
 
 MARGIN, LINE, TEXT = 20.0, 26.0, 12
-# Right end of each column of numbers, in px, and how long its longest bar is.
-COLUMNS = {"params": (430, 660), "macs": (545, 870)}
-LEFT_OF_BARS, LONGEST = 560.0, 150.0
 
 
 @dataclass(frozen=True)
