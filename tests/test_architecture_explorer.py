@@ -183,6 +183,13 @@ def test_the_width_is_a_factor_of_the_channels():
     assert [option[0] for option in explorer.width_choice.options] == ["1/8", "1/4", "1/2", "1", "2"]
 
 
+def test_sizes_and_widths_beyond_the_controls_are_kept():
+    explorer = ArchitectureExplorer("nin", 224)
+    explorer.size, explorer.width = 299, 0.375
+    assert (explorer.size, explorer.size_slider.value) == (299, 299)
+    assert (explorer.width, explorer.width_choice.value) == (0.375, 0.375)
+
+
 def test_controls_and_traits_are_one():
     explorer = ArchitectureExplorer("lenet", 28)
     explorer.layer = "conv1"
@@ -192,7 +199,7 @@ def test_controls_and_traits_are_one():
     assert explorer.form.controls["out_features"].layout.display == "none"
     explorer.form.controls["padding"].value = 2  # as it was: no change any more
     assert explorer.changes == {}
-    explorer.view.pressed = {"layer": "pool1", "count": 1}
+    explorer.view.pressed = {"path": "pool1", "key": "pool1", "count": 1}
     assert explorer.layer == "pool1"
     assert explorer.form.controls["kernel_size"].value == 2
     explorer.reset.click()

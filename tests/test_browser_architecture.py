@@ -35,7 +35,7 @@ def test_its_labels_keep_apart(page):
 def test_a_pointer_on_a_line_lights_its_block_and_says_it(page):
     line(page, "conv1").hover()
     assert page.locator(".stage [data-block].here").count() == 1
-    assert page.locator(".told span").inner_text() == (
+    assert page.locator(".tells span").inner_text() == (
         "conv1 (Conv2d): 64 × 48 × 48, 3,136 parameters, 7,225,344 MACs, 576 KiB, a unit sees 7 px"
     )
 

@@ -38,13 +38,13 @@ def parts(page, place: int):
 def test_the_keyboard_walks_through_what_it_tells(page, place):
     box, stage, _, says = parts(page, place)
     stage.press("Escape")
-    assert box.locator(".told span").inner_text() == ""
+    assert box.locator(".tells span").inner_text() == ""
     stage.press("ArrowRight")
-    assert box.locator(".told span").inner_text().startswith(says)
+    assert box.locator(".tells span").inner_text().startswith(says)
     assert box.locator(".status").inner_text().startswith(says)
     assert stage.locator(".here").count() == 1
     stage.press("ArrowRight")
-    assert not box.locator(".told span").inner_text().startswith(says)
+    assert not box.locator(".tells span").inner_text().startswith(says)
 
 
 @each
@@ -53,7 +53,7 @@ def test_a_pointer_is_told_of_the_part_below_it(page, place):
     stage.press("Escape")
     target = stage.locator("[data-said]:has(rect.back)").last
     target.hover(position={"x": 20, "y": 6}, force=True)
-    assert box.locator(".told span").inner_text() == target.get_attribute("data-said")
+    assert box.locator(".tells span").inner_text() == target.get_attribute("data-said")
 
 
 @each

@@ -159,7 +159,7 @@ def test_every_preset_is_drawn_with_labels_apart_and_by_its_channels(explorer):
         made.preset = "6a"
     with pytest.raises(ValueError, match=r"preset='6a' is unknown; choose one of "):
         explorer(preset="6a")
-    with pytest.raises(ValueError, match=r"depth is no setting of a block; give some of "):
+    with pytest.raises(ValueError, match=r"depth is no setting here; give some of "):
         explorer(depth=3)
 
 

@@ -48,7 +48,7 @@ def _chain(name: str, depth: int, y: float, story: str) -> str:
     content += svg.tag("line", x1=x - 20, x2=x + shown * step, y1=y, y2=y, stroke=svg.colour("line"), stroke_width=1.5)
     for place in range(shown):
         left = x + place * step
-        look = {"fill": svg.colour("faint"), "stroke": svg.colour(ink), "rx": 3, "data_block": place + 1}
+        look = {"fill": svg.colour("faint"), "stroke": svg.colour(ink), "rx": 3, "data_step": place + 1}
         content += svg.tag("rect", x=left, y=y - 8, width=step * 0.6, height=16, **look)
         if name == "residual":
             ends = left - step * 0.16, left - step * 0.1, left + step * 0.72, left + step * 0.76

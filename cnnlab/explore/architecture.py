@@ -12,22 +12,21 @@ from cnnlab.draw.architecture import architecture_picture
 from cnnlab.draw.network import said, shape_words
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import sketch
-from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, script
+from cnnlab.explore.base import LABEL_WIDTH, Explorer, Whole
 from cnnlab.explore.changes import Changes
 from cnnlab.explore.layer_form import LayerForm
 from cnnlab.explore.mending import follow, refit
 from cnnlab.explore.outline import lines, tree, usual
+from cnnlab.explore.told import ToldView, reach
 
 WIDE = {"width": "auto"}
 STYLE = {"description_width": LABEL_WIDTH}
+HINT = "Point at a line or a block. Click, or Enter: open or fold a block, choose a layer to change."
 SIZES = (28, 32, 64, 96, 128, 224, 299)  # tried, when an image is too small
 
 
-class ArchitectureView(View):
-    """The browser's side of an ArchitectureExplorer: says which line was pressed."""
-
-    _esm = script("architecture.js")
-    _css = View._css + (HERE / "architecture.css").read_text(encoding="utf-8")
+class ArchitectureView(ToldView):
+    """The browser's side of an ArchitectureExplorer: tells of a line, and says which was pressed."""
 
     pressed = traitlets.Dict().tag(sync=True)
 
@@ -99,7 +98,10 @@ class ArchitectureExplorer(Explorer):
     @property
     def model(self) -> Any:
         """The structure that is traced, on the meta device and without the changes."""
-        return self.given if self.named is None else self._models(self.built, self.width if self.has_width else None)
+        return self._model(self.built)
+
+    def _model(self, built: int) -> Any:
+        return self.given if self.named is None else self._models(built, self.width if self.has_width else None)
 
     @property
     def layers(self) -> dict[str, dict[str, int]]:
@@ -109,11 +111,16 @@ class ArchitectureExplorer(Explorer):
     @property
     def trace(self) -> Any:
         """The cnnlab.trace.Trace of what is shown."""
-        key = (self.built, self.width, self.size, repr(self.changes))
+        return self._traced(self.changes)
+
+    def _traced(self, changes: dict[str, dict[str, int]], size: int | None = None, built: int | None = None) -> Any:
+        """Of other changes, or at another size, or of the model built for another; the last few are remembered."""
+        size, built = size or self.size, built or self.built
+        key = (built, self.width, size, repr(changes))
         if key not in self._traces:
             if len(self._traces) > 16:
                 self._traces.clear()
-            self._traces[key] = sketch.traced(self.model, self.changes, (1, self.in_channels, self.size, self.size))
+            self._traces[key] = sketch.traced(self._model(built), changes, (1, self.in_channels, size, size))
         return self._traces[key]
 
     @property
@@ -203,7 +210,8 @@ class ArchitectureExplorer(Explorer):
         return architecture_picture(self.lines, repr(self), shape, chosen=chosen, error=self.error, **options)
 
     def _picture(self) -> dict[str, object]:
-        return {"svg": self._drawn_with(), "title": repr(self), "error": self.error, "layer": self.layer}
+        state = {"title": repr(self), "error": self.error, "code": self.code(), "hint": HINT}
+        return {"svg": self._drawn_with(), **state}
 
     def _offers(self) -> list[tuple[dict[str, object], str]]:
         if not self.error:
@@ -213,22 +221,15 @@ class ArchitectureExplorer(Explorer):
         offers: list[tuple[dict[str, object], str]] = [({"changes": changes}, label) for changes, label in found[:2]]
         if self.changes and not self._traced({}).failure:
             offers.append(({"changes": {}}, "undo all changes"))
-        if self.named and self.built != self.size and not self._built_for(self.size).failure:
+        if self.named and self.built != self.size and not self._traced({}, built=self.size).failure:
             offers.append(({"built": self.size, "changes": {}}, f"build it for {self.size} px"))
         larger = self._larger() if not self.changes and len(offers) < 3 else None
         return (offers + ([({"size": larger}, f"size = {larger}")] if larger else []))[:4]
 
-    def _traced(self, changes: dict[str, dict[str, int]]) -> Any:
-        return sketch.traced(self.model, changes, (1, self.in_channels, self.size, self.size))
-
-    def _built_for(self, size: int) -> Any:
-        model = self._models(size, self.width if self.has_width else None)
-        return sketch.traced(model, {}, (1, self.in_channels, size, size))
-
     def _larger(self) -> int | None:
         """The least usual size above this one that the network takes."""
-        shapes = [(1, self.in_channels, size, size) for size in SIZES if size > self.size]
-        return next((s[-1] for s in shapes if not sketch.traced(self.model, self.changes, s).failure), None)
+        larger = (size for size in SIZES if size > self.size)
+        return next((size for size in larger if not self._traced(self.changes, size).failure), None)
 
     @traitlets.observe("built", "width")
     def _forget(self, change: object) -> None:
@@ -241,11 +242,13 @@ class ArchitectureExplorer(Explorer):
         self.size_slider = widgets.IntSlider(
             min=8, max=max(256, self.size), description="size, px", style=STYLE, layout=WIDE
         )
+        self.observe(lambda change: reach(self.size_slider, change["new"]), "size")
         traitlets.link((self, "size"), (self.size_slider, "value"))
         column = [self.size_slider]
         if self.has_width:
-            options = [(_share(width), width) for width in sorted({*sketch.WIDTHS, self.width})]
-            self.width_choice = widgets.Dropdown(options=options, description="width", style=STYLE, layout=WIDE)
+            self.width_choice = widgets.Dropdown(description="width", style=STYLE, layout=WIDE)
+            self._offer_width({"new": self.width})
+            self.observe(self._offer_width, "width")
             traitlets.link((self, "width"), (self.width_choice, "value"))
             column.append(self.width_choice)
         self.reset = widgets.Button(description="undo all changes", layout=WIDE)
@@ -256,6 +259,12 @@ class ArchitectureExplorer(Explorer):
         boxes = [widgets.VBox(column, layout={"flex": "1 1 280px"}), self.form]
         return widgets.HBox(boxes, layout={"flex_flow": "row wrap", "max_width": "900px", "grid_gap": "0 24px"})
 
+    def _offer_width(self, change: dict[str, float]) -> None:
+        """Code may ask for a width that is not among the usual ones."""
+        widths = sorted({*sketch.WIDTHS, change["new"]})
+        if [width for _, width in self.width_choice.options] != widths:
+            self.width_choice.options = [(_share(width), width) for width in widths]
+
     def _tidy(self) -> None:
         self.reset.disabled = not self.changes
         self.form.show()
@@ -263,9 +272,9 @@ class ArchitectureExplorer(Explorer):
     def _pressed(self, change: dict[str, Any]) -> None:
         pressed = change["new"]
         if pressed.get("fold"):
-            self.fold(pressed["fold"])
-        elif pressed.get("layer") in self.layers:
-            self.layer = pressed["layer"]
+            self.fold(pressed["key"])
+        elif pressed.get("path") in self.layers:
+            self.layer = pressed["path"]
 
     def story(self, number: int) -> str:
         """A line of the picture in words, counted from 0."""

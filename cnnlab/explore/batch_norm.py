@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from types import MappingProxyType
 
 import ipywidgets as widgets
 import numpy as np
@@ -16,12 +17,11 @@ from cnnlab.explore.told import STYLE, WIDE, ToldExplorer
 EPS = 1e-5
 MODES = ("train", "eval")
 PRESETS = {
-    "convolution, 32 images": {"batch_size": 32, "pixels": 16, "mode": "train", "momentum": 0.1},
-    "dense layer, 32 images": {"batch_size": 32, "pixels": 1, "mode": "train", "momentum": 0.1},
-    "dense layer, 2 images": {"batch_size": 2, "pixels": 1, "mode": "train", "momentum": 0.1},
-    "prediction, 1 image": {"batch_size": 1, "pixels": 1, "mode": "eval", "momentum": 0.1},
+    "convolution, 32 images": {"batch_size": 32, "pixels": 16, "mode": "train"},
+    "dense layer, 32 images": {"batch_size": 32, "pixels": 1, "mode": "train"},
+    "dense layer, 2 images": {"batch_size": 2, "pixels": 1, "mode": "train"},
+    "prediction, 1 image": {"batch_size": 1, "pixels": 1, "mode": "eval"},
 }
-NAMES = ("batch_size", "pixels", "mode", "momentum", "gamma", "beta", "mean", "spread", "steps")
 
 
 class BatchNormExplorer(ToldExplorer):
@@ -29,10 +29,12 @@ class BatchNormExplorer(ToldExplorer):
 
     pixels: values of the channel in each image, 1 for a dense layer, height · width for a map. mean, spread: of what
     comes in, over all images there could be. steps: batches seen in training before and with this one. momentum: the
-    weight of the new batch, as in PyTorch. The batches are drawn by their number and stay the same.
+    weight of the new batch, as in PyTorch. The batches are drawn by their number and stay the same; those
+    seen before a single value, which cannot train, are of 32 images.
     """
 
     presets = PRESETS
+    usual = MappingProxyType({"momentum": 0.1, "gamma": 1.0, "beta": 0.0, "mean": 3.0, "spread": 2.0, "steps": 20})
 
     batch_size = Whole(32)
     pixels = Whole(16)
@@ -44,15 +46,6 @@ class BatchNormExplorer(ToldExplorer):
     spread = traitlets.Float(2.0)
     steps = Whole(20, least=0)
     _history: tuple[object, list[Statistics]] = (None, [])  # of these settings, since a picture asks several times
-
-    def __init__(self, *, preset: str = "convolution, 32 images", **settings: object) -> None:
-        if preset not in self.presets:
-            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
-        unknown = settings.keys() - set(NAMES)
-        if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))} is no setting here; give some of {', '.join(NAMES)}")
-        usual = {"gamma": 1.0, "beta": 0.0, "mean": 3.0, "spread": 2.0, "steps": 20}
-        super().__init__(**{**usual, **self.presets[preset], **settings})
 
     @traitlets.validate("momentum")
     def _weight(self, proposal: dict[str, float]) -> float:
@@ -141,19 +134,26 @@ class BatchNormExplorer(ToldExplorer):
     def out_shape(self) -> tuple[int, int] | None:
         return None if self.error else (self.batch_size, self.pixels)
 
+    @property
+    def _layer(self) -> str:
+        return "BatchNorm2d" if self.pixels > 1 else "BatchNorm1d"
+
     def torch_output(self) -> np.ndarray | str:
-        """The same by nn.BatchNorm1d after the same batches, with the running statistics as two more columns."""
+        """The same by PyTorch's layer after the same batches, with the running statistics as two more columns."""
         import torch  # takes seconds, so only who asks waits
 
-        layer = torch.nn.BatchNorm1d(1, eps=EPS, momentum=self.momentum).double()
+        layer = getattr(torch.nn, self._layer)(1, eps=EPS, momentum=self.momentum).double()
+        as_input = (
+            (slice(None), None) if self.pixels == 1 else (slice(None), None, None)
+        )  # (B, 1, 1) or (B, 1, 1, pixels)
         try:
             with torch.no_grad():
                 layer.weight.fill_(self.gamma)
                 layer.bias.fill_(self.beta)
                 for number in range(1, self.steps + 1):
-                    layer(torch.tensor(self.seen(number))[:, None])
+                    layer(torch.tensor(self.seen(number))[as_input])
                 state = [float(layer.running_mean), float(layer.running_var)]
-                Y = layer.train(self.mode == "train")(torch.tensor(self.values)[:, None])
+                Y = layer.train(self.mode == "train")(torch.tensor(self.values)[as_input])
         except ValueError as error:
             return f"{error}"
         return np.concatenate([Y.numpy().reshape(1, -1), [state]], axis=1)
@@ -202,8 +202,7 @@ class BatchNormExplorer(ToldExplorer):
     def code(self) -> str:
         """The layer in PyTorch."""
         call = "X" if self.pixels > 1 else "X, of shape (B, C)"
-        kind = "BatchNorm2d" if self.pixels > 1 else "BatchNorm1d"
-        return f"norm = nn.{kind}(num_features, momentum={self.momentum:g}).{self.mode}()\n# norm({call})"
+        return f"norm = nn.{self._layer}(num_features, momentum={self.momentum:g}).{self.mode}()\n# norm({call})"
 
     def __repr__(self) -> str:
         result = "no output" if self.error else f"mean {self.output.mean():.2f}, sd {self.output.std():.2f}"
@@ -254,12 +253,13 @@ class BatchNormExplorer(ToldExplorer):
         return self._columns(left, right)
 
     def _below(self) -> list[widgets.Widget]:
-        self.asking = Ask(self.ask, "nn.BatchNorm1d")
+        self.asking = Ask(self.ask, f"nn.{self._layer}")
         return [self.asking]
 
     def _tidy(self) -> None:
         super()._tidy()
         self.asking.clear()
+        self.asking.about(f"nn.{self._layer}")
 
 
 def _moments(values: np.ndarray) -> str:

@@ -15,8 +15,8 @@ from cnnlab.explore.told import ToldExplorer
 
 NAMES = ("in_channels", "growth_rate", "num_convs", "compression", "side", "bottleneck")
 TABLE = {
-    "3 + 2 × 10 → 23 → 10": (3, 10, 2, 0.44, 8, False),
     "notes, first block": (64, 32, 4, 0.5, 24, False),
+    "3 + 2 × 10 → 23 → 10": (3, 10, 2, 0.44, 8, False),
     "notes, second block": (96, 32, 4, 0.5, 12, False),
     "notes, third block": (112, 32, 4, 0.5, 6, False),
     "notes, fourth block": (120, 32, 4, 0.5, 3, False),
@@ -42,14 +42,6 @@ class DenseExplorer(ToldExplorer):
     compression = traitlets.Float(0.5)
     side = Whole(24)
     bottleneck = traitlets.Bool(False)
-
-    def __init__(self, *, preset: str = "notes, first block", **settings: object) -> None:
-        if preset not in self.presets:
-            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
-        unknown = settings.keys() - set(NAMES)
-        if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))} is no setting of a block; give some of {', '.join(NAMES)}")
-        super().__init__(**{**self.presets[preset], **settings})
 
     @traitlets.validate("compression")
     def _share(self, proposal: dict[str, float]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from math import gcd
+from types import MappingProxyType
 
 import ipywidgets as widgets
 import traitlets
@@ -38,6 +39,7 @@ class InceptionExplorer(ToldExplorer):
     """
 
     presets = PRESETS
+    usual = MappingProxyType({"reduced": True})
 
     in_channels = Whole(192)
     side = Whole(28)
@@ -48,14 +50,6 @@ class InceptionExplorer(ToldExplorer):
     c5 = Whole(32)
     c_pool = Whole(32)
     reduced = traitlets.Bool(True)
-
-    def __init__(self, *, preset: str = "Inception 3a", reduced: bool = True, **settings: int) -> None:
-        if preset not in self.presets:
-            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
-        unknown = settings.keys() - set(NAMES)
-        if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))} is no setting of a block; give some of {', '.join(NAMES)}")
-        super().__init__(**{**self.presets[preset], **settings}, reduced=reduced)
 
     # ---- results ----
 

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cnnlab import shapes
+from cnnlab.explore.sketch import Changes
 
 MOST = 6  # layers that may have to follow one change
 INPUTS = {"in_channels": 1, "num_features": 1, "in_features": -1}  # setting: the axis of the input it has to be
-
-Changes = Mapping[str, Mapping[str, int]]
 
 
 def with_change(changes: Changes, name: str, settings: Mapping[str, int]) -> dict[str, dict[str, int]]:

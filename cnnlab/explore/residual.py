@@ -20,7 +20,6 @@ PRESETS = {
     "with batch norm": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": False},
     "batch norm, start as nothing": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": True},
 }
-NAMES = ("depth", "width", "gain", "norm", "zero")
 _signals = lru_cache(maxsize=64)(signals)
 
 
@@ -39,14 +38,6 @@ class ResidualExplorer(ToldExplorer):
     gain = traitlets.Float(0.6)
     norm = traitlets.Bool(False)
     zero = traitlets.Bool(False)
-
-    def __init__(self, *, preset: str = "narrow weights", **settings: object) -> None:
-        if preset not in self.presets:
-            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
-        unknown = settings.keys() - set(NAMES)
-        if unknown:
-            raise ValueError(f"{', '.join(sorted(unknown))} is no setting here; give some of {', '.join(NAMES)}")
-        super().__init__(**{**self.presets[preset], **settings})
 
     @traitlets.validate("gain")
     def _positive(self, proposal: dict[str, float]) -> float:

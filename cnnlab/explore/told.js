@@ -1,34 +1,47 @@
 // Shows a picture whose parts say something about themselves (data-said), under a pointer or by the keyboard.
+// A part may stand in a second place (data-block with the part's data-line), and may be pressed, where Python listens.
 
 const PAGE = `
   <div class="stage" tabindex="0" role="application" data-lm-suppress-shortcuts="true"
-    aria-label="Picture. Arrow keys go from part to part, Escape lets go."></div>
-  <div class="told"><span></span><small>Point at a part to see how its numbers come about; arrow keys go from one to the next.</small></div>
-  <div class="code"><code></code><button type="button" class="copy">Copy</button></div>
+    aria-label="Picture. Arrow keys go from part to part, Enter presses, Escape lets go."></div>
+  <div class="tells line two"><span></span><small></small></div>
+  <div class="code block"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 
 class Page {
-  constructor(el) {
+  constructor(el, press) {
+    this.press = press;
+    this.el = el;
     el.classList.add("cnnlab");
     el.innerHTML = PAGE;
     this.stage = el.querySelector(".stage");
-    this.words = el.querySelector(".told span");
+    this.words = el.querySelector(".tells span");
     this.code = el.querySelector("code");
     this.status = el.querySelector(".status");
     this.at = null;
     copies(el.querySelector(".copy"), this.code);
-    const part = (event) => this.parts.indexOf(event.target.closest?.("[data-said]"));
+    const part = (event) => this.parts.indexOf(this.whole(event.target.closest?.("[data-said], [data-block]")));
     this.stage.addEventListener("pointermove", (event) => this.light(part(event) < 0 ? this.at : part(event)));
     this.stage.addEventListener("pointerleave", () => this.light(this.at));
-    this.stage.addEventListener("click", (event) => this.hold(part(event) < 0 ? null : part(event)));
-    this.stage.addEventListener("keydown", (event) => this.key(event));
+    this.stage.addEventListener("click", (event) => {
+      this.hold(part(event) < 0 ? null : part(event));
+      this.act();
+    });
+    this.stage.addEventListener("keydown", (event) => this.pressed(event));
   }
 
-  show({ svg, title, error, code }) {
+  // The part itself, or the one that a second place belongs to.
+  whole(found) {
+    return found?.dataset.block ? this.stage.querySelector(`[data-line="${found.dataset.block}"]`) : found;
+  }
+
+  show({ svg, title, error, code, hint }) {
+    this.el.querySelector(".tells small").textContent = hint;
     this.stage.innerHTML = themed(svg);
     this.stage.querySelector("title")?.remove(); // the browser would show it over every part
     this.parts = [...this.stage.querySelectorAll("[data-said]")];
-    if (this.at >= this.parts.length) this.at = null;
+    const stays = this.key && this.parts.findIndex((part) => part.dataset.key === this.key);
+    this.at = stays >= 0 ? stays : this.key || this.at >= this.parts.length ? null : this.at;
     this.code.textContent = code;
     this.light(this.at);
     this.status.textContent = error ? `${title}. ${error}` : title;
@@ -39,21 +52,29 @@ class Page {
     const part = at === null ? null : this.parts[at];
     this.words.textContent = part ? part.dataset.said : "";
     part?.classList.add("here");
+    const line = part?.dataset.line;
+    if (line) for (const block of this.stage.querySelectorAll(`[data-block="${line}"]`)) block.classList.add("here");
   }
 
   hold(at) {
     this.at = at;
+    this.key = at === null ? null : this.parts[at].dataset.key;
     this.light(at);
     if (at !== null) this.status.textContent = this.parts[at].dataset.said;
   }
 
-  key(event) {
+  act() {
+    if (this.at !== null) this.press?.({ ...this.parts[this.at].dataset });
+  }
+
+  pressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
     if (step && this.parts.length) {
       const count = this.parts.length;
       this.hold(this.at === null ? (step > 0 ? 0 : count - 1) : (this.at + step + count) % count);
     } else if (event.key === "Escape") this.hold(null);
+    else if (event.key === "Enter" || event.key === " ") this.act();
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -62,7 +83,12 @@ class Page {
 
 export default {
   render({ model, el }) {
-    const page = new Page(el);
+    let count = 0;
+    const press = (part) => {
+      model.set("pressed", { ...part, count: ++count }); // the count makes a second press a change
+      model.save_changes();
+    };
+    const page = new Page(el, model.get("pressed") && press);
     return follow(model, (picture) => page.show(picture));
   },
 };

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import ipywidgets as widgets
 import traitlets
 
@@ -11,6 +14,12 @@ from cnnlab.explore.base import HERE, Explorer, View, script
 STYLE = {"description_width": "116px"}
 WIDE = {"width": "auto"}
 OWN = "own settings"
+HINT = "Point at a part to see how its numbers come about; arrow keys go from one to the next."
+
+
+def reach(slider: widgets.Widget, value: float) -> None:
+    """Move a slider's ends so that it can hold the value."""
+    slider.min, slider.max = min(slider.min, value), max(slider.max, value)
 
 
 class ToldView(View):
@@ -24,8 +33,21 @@ class ToldExplorer(Explorer):
     """An explorer with sliders in columns, presets, and a picture by `_drawn_with(**options)`."""
 
     view_class = ToldView
-    presets: dict[str, dict[str, object]] = {}  # noqa: RUF012 - a table that subclasses give
+    presets: Mapping[str, Mapping[str, object]]  # the first is what an explorer begins with
+    usual: Mapping[str, object] = MappingProxyType({})  # settings that no preset has
     error: str | None = None
+
+    def __init__(self, *, preset: str | None = None, **settings: object) -> None:
+        start = {**self.usual, **self._named(preset or next(iter(self.presets)))}
+        unknown = settings.keys() - start.keys()
+        if unknown:
+            raise ValueError(f"{', '.join(sorted(unknown))} is no setting here; give some of {', '.join(start)}")
+        super().__init__(**{**start, **settings})
+
+    def _named(self, preset: str) -> Mapping[str, object]:
+        if preset not in self.presets:
+            raise ValueError(f"preset={preset!r} is unknown; choose one of {', '.join(self.presets)}")
+        return self.presets[preset]
 
     @property
     def preset(self) -> str | None:
@@ -34,9 +56,7 @@ class ToldExplorer(Explorer):
 
     @preset.setter
     def preset(self, name: str) -> None:
-        if name not in self.presets:
-            raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(self.presets)}")
-        self._apply(self.presets[name])
+        self._apply(self._named(name))
 
     def code(self) -> str:
         raise NotImplementedError
@@ -49,7 +69,7 @@ class ToldExplorer(Explorer):
         raise NotImplementedError
 
     def _picture(self) -> dict[str, object]:
-        return {"svg": self._drawn_with(), "title": repr(self), "error": self.error, "code": self.code()}
+        return {"svg": self._drawn_with(), "title": repr(self), "error": self.error, "code": self.code(), "hint": HINT}
 
     # ---- controls ----
 
@@ -86,13 +106,9 @@ class ToldExplorer(Explorer):
             layout=WIDE,
         )
         # Code may go beyond a slider's end: the end moves, the value is not cut.
-        self.observe(lambda change: self._reach(slider, change["new"]), name)
+        self.observe(lambda change: reach(slider, change["new"]), name)
         traitlets.link((self, name), (slider, "value"))
         return slider
-
-    @staticmethod
-    def _reach(slider: widgets.Widget, value: float) -> None:
-        slider.min, slider.max = min(slider.min, value), max(slider.max, value)
 
     def _switch(self, name: str, label: str, tooltip: str) -> widgets.Widget:
         switch = widgets.Checkbox(
