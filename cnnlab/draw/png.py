@@ -1,11 +1,12 @@
-"""Small pictures of numbers as PNG inside an SVG: a map of thousands of cells is one element. Needs only zlib."""
+"""Small pictures of numbers as PNG inside an SVG: a map of thousands of cells is one element."""
 
 from __future__ import annotations
 
-import struct
-import zlib
 from base64 import b64encode
 from collections.abc import Sequence
+from io import BytesIO
+
+from PIL import Image
 
 from cnnlab.draw import svg
 
@@ -16,7 +17,7 @@ ABOVE, BELOW = "#1f9a72", "#a565c4"
 
 def grey_png(pixels: bytes, width: int) -> bytes:
     """A PNG of brightnesses 0 (black) … 255 (white), row by row."""
-    return _png(pixels, width, 0)
+    return _saved("L", pixels, width)
 
 
 def signed_png(levels: bytes, width: int) -> bytes:
@@ -24,7 +25,7 @@ def signed_png(levels: bytes, width: int) -> bytes:
     sides = [BELOW] * STEPS + [ABOVE] * (STEPS + 1)
     palette = b"".join(bytes.fromhex(colour[1:]) for colour in sides)
     clear = bytes(round(255 * abs(level - STEPS) / STEPS) for level in range(2 * STEPS + 1))
-    return _png(levels, width, 3, _chunk(b"PLTE", palette) + _chunk(b"tRNS", clear))
+    return _saved("P", levels, width, palette, clear)
 
 
 def signed_levels(values: Sequence[float], reach: float) -> bytes:
@@ -49,13 +50,10 @@ def image(png: bytes, x: float, y: float, width: float, height: float, **attribu
     return svg.tag("image", href=href, **place, style="image-rendering:pixelated", **attributes)
 
 
-def _png(rows: bytes, width: int, kind: int, before: bytes = b"") -> bytes:
-    height = len(rows) // width
-    head = struct.pack(">IIBBBBB", width, height, 8, kind, 0, 0, 0)
-    lines = b"".join(b"\0" + rows[i * width : (i + 1) * width] for i in range(height))
-    body = _chunk(b"IHDR", head) + before + _chunk(b"IDAT", zlib.compress(lines, 6)) + _chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+def _saved(mode: str, rows: bytes, width: int, palette: bytes | None = None, clear: bytes | None = None) -> bytes:
+    picture = Image.frombytes(mode, (width, len(rows) // width), rows)
+    if palette:
+        picture.putpalette(palette)
+    file = BytesIO()
+    picture.save(file, "PNG", **({"transparency": clear} if clear else {}))
+    return file.getvalue()
