@@ -198,18 +198,28 @@ def write(results: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m cnnlab.record", description=__doc__.split(": ", 1)[1])
     made.add_argument("--recipe", nargs="+", default=list(RECIPES), choices=RECIPES, help="both unless one is named")
-    made.add_argument("--seeds", type=int, default=5, help="how many, from 0")
-    made.add_argument("--device", default="auto", help=f"one of {', '.join(DEVICES)}")
-    made.add_argument("--out", type=Path, default=Path("results"), help="folder for record.json and record.md")
+    add_arguments(made, "folder for record.json and record.md")
     return made
+
+
+def add_arguments(parser: argparse.ArgumentParser, out: str) -> None:
+    """What every command takes that trains once a seed and writes a table; `out` says what its folder is for."""
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0")
+    parser.add_argument("--device", default="auto", help=f"one of {', '.join(DEVICES)}")
+    parser.add_argument("--out", type=Path, default=Path("results"), help=out)
+
+
+def asked_device(asked: argparse.Namespace) -> torch.device:
+    """The device asked for. Raises ValueError where it cannot be, and for fewer seeds than one."""
+    if asked.seeds < 1:
+        raise ValueError(f"--seeds {asked.seeds} is below 1; one seed is a run, five are a result")
+    return pick_device(asked.device)
 
 
 def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> None:
     asked = parser().parse_args(words)
     try:
-        if asked.seeds < 1:
-            raise ValueError(f"--seeds {asked.seeds} is below 1; one seed is a run, five are a result")
-        device = pick_device(asked.device)
+        device = asked_device(asked)
         results = {}
         for name in asked.recipe:
             recipe = RECIPES[name]
