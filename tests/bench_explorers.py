@@ -38,7 +38,15 @@ BENCHED = [
     ("DenseExplorer()", "growth_rate"),
     ("BatchNormExplorer()", "batch_size"),
     ("ResidualExplorer()", "blocks"),
+    ("FeatureMapExplorer(net, data.valid)", "image"),
+    ("TrainingExplorer(fit, data)", "epochs"),
 ]
+# What the last two are given, before the first picture is timed.
+GIVEN = """from cnnlab import models
+from cnnlab.data import fashion_mnist
+from cnnlab.train import fit
+net, data = models.build("lenet"), fashion_mnist()"""
+AHEAD = {"size, px"}  # moved one way only: a network's trace is remembered, and each of these has to be a new one
 # From the key to the first frame that shows the new picture: a frame callback runs before that frame is painted, a
 # message posted from there after it.
 WATCH = """() => {
@@ -58,11 +66,11 @@ WATCH = """() => {
 
 
 def move(page, label: str) -> list[float]:
-    """Milliseconds of each of MOVES moves, there and back."""
+    """Milliseconds of each of MOVES moves, there and back, or ahead."""
     page.evaluate(WATCH)
     handle = jupyterlab.slider(page, label)
     for index in range(MOVES + WARM_UP):
-        handle.press("ArrowRight" if index % 2 == 0 else "ArrowLeft")
+        handle.press("ArrowRight" if index % 2 == 0 or label in AHEAD else "ArrowLeft")
         page.wait_for_function("count => window.bench.length >= count", arg=index + 1)
     return page.evaluate("window.bench")[WARM_UP:]
 
@@ -71,7 +79,7 @@ def hover(page) -> int:
     """Messages that a walk of the pointer over twenty cells sends to Python."""
     page.wait_for_timeout(300)
     page.sent.clear()
-    cells = page.locator(".cnnlab .stage :is([data-r], [data-map], [data-ways])")
+    cells = page.locator(".cnnlab .stage :is([data-r], [data-map], [data-ways], [data-said], [data-say], [data-run])")
     step = max(1, cells.count() // 20)
     for index in range(0, cells.count(), step):
         cells.nth(index).hover(force=True)
@@ -81,7 +89,7 @@ def hover(page) -> int:
 
 def first_picture(page) -> float:
     """Seconds from running the cell in a fresh kernel to the picture."""
-    page.locator(".jp-Cell").first.click()
+    page.locator(".jp-Cell").last.click()
     start = time.monotonic()
     page.keyboard.press("Shift+Enter")
     page.wait_for_selector(".cnnlab .stage svg")
@@ -91,9 +99,14 @@ def first_picture(page) -> float:
 def bench(driven, url: str, folder: Path, source: str, label: str) -> tuple[float, list[float], int]:
     """First picture in s, the moves in ms, messages while hovering."""
     name = source.split("(")[0]
-    jupyterlab.write_notebook(folder / "bench.ipynb", [f"from cnnlab.explore import {name}\n{source}"])
+    given = [GIVEN] if "data" in source else []
+    jupyterlab.write_notebook(folder / "bench.ipynb", [*given, f"from cnnlab.explore import {name}\n{source}"])
     page = jupyterlab.open_notebook(driven, url, "bench.ipynb", watch=jupyterlab.watch)
     try:
+        if given:
+            page.locator(".jp-Cell").first.click()
+            page.keyboard.press("Shift+Enter")
+            page.wait_for_function("/\\[\\d+\\]/.test(document.querySelector('.jp-InputPrompt').textContent)")
         return first_picture(page), move(page, label), hover(page)
     finally:
         page.context.close()
