@@ -95,7 +95,7 @@ def fit(
     precision: str = "auto",
     channels_last: bool | None = None,
     checkpoint: str | os.PathLike | None = None,
-    progress: bool = True,
+    progress: bool | Callable[[History], Progress] = True,
 ) -> History:
     """Train `model` on data.train by cross-entropy, validate on data.valid after each epoch.
 
@@ -103,8 +103,8 @@ def fit(
     images, augmentation and dropout (the weights are the model's own). device: "auto" is where the data is.
     precision: "fp32", "bf16" or "auto". channels_last: how the maps lie in memory, which changes the speed and not
     the result; None takes the faster. checkpoint: a file written after each epoch; when it exists, training
-    goes on from it. Interrupting returns the History so far, and so does a loss that is no longer finite, with
-    a RuntimeWarning; `History.stopped` then says why.
+    goes on from it. progress: whether to show the run, or what makes its view. Interrupting returns the History so
+    far, and so does a loss that is no longer finite, with a RuntimeWarning; `History.stopped` then says why.
 
     Raises ValueError for a setting that cannot be or a checkpoint of another run.
     """

@@ -17,7 +17,7 @@ from cnnlab.compat import load_d2l
 from cnnlab.device import autocast
 from cnnlab.memory import peak_resident, training_step
 
-BATCHES, TESTS = 2, 1000  # gradients are there from the second step on; our side evaluates up to 1000 at a time
+BATCHES, TESTS = 2, 1000  # gradients are there from the second step on; enough for several batches of evaluation
 SIDES = ("cnnlab", "d2l")
 
 
