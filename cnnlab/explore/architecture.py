@@ -247,9 +247,10 @@ class ArchitectureExplorer(Explorer):
         column = [self.size_slider]
         if self.has_width:
             self.width_choice = widgets.Dropdown(description="width", style=STYLE, layout=WIDE)
-            self._offer_width({"new": self.width})
-            self.observe(self._offer_width, "width")
-            traitlets.link((self, "width"), (self.width_choice, "value"))
+            self._showing = False
+            self._show_width()
+            self.width_choice.observe(self._width_chosen, "value")
+            self.observe(self._show_width, "width")
             column.append(self.width_choice)
         self.reset = widgets.Button(description="undo all changes", layout=WIDE)
         self.reset.on_click(lambda _: self._apply({"changes": {}}))
@@ -259,11 +260,16 @@ class ArchitectureExplorer(Explorer):
         boxes = [widgets.VBox(column, layout={"flex": "1 1 280px"}), self.form]
         return widgets.HBox(boxes, layout={"flex_flow": "row wrap", "max_width": "900px", "grid_gap": "0 24px"})
 
-    def _offer_width(self, change: dict[str, float]) -> None:
+    def _show_width(self, change: object = None) -> None:
         """Code may ask for a width that is not among the usual ones."""
-        widths = sorted({*sketch.WIDTHS, change["new"]})
-        if [width for _, width in self.width_choice.options] != widths:
-            self.width_choice.options = [(_share(width), width) for width in widths]
+        self._showing = True  # new options first choose one of their own
+        self.width_choice.options = [(_share(width), width) for width in sorted({*sketch.WIDTHS, self.width})]
+        self.width_choice.value = self.width
+        self._showing = False
+
+    def _width_chosen(self, change: dict[str, float]) -> None:
+        if not self._showing:
+            self.width = change["new"]
 
     def _tidy(self) -> None:
         self.reset.disabled = not self.changes
