@@ -41,7 +41,7 @@ def _chain(name: str, depth: int, y: float, story: str) -> str:
     """A row of blocks, with a way round each where there are shortcuts."""
     ink, _, sign = LOOKS[name]
     shown, x = min(depth, MOST), 130.0
-    step = (paper.WIDTH - x - 80) / shown
+    step = (paper.WIDTH - x - 104) / shown
     box = {"x": MARGIN - 8, "y": y - 22, "width": 876.0, "height": 42, "rx": 4}
     content = svg.tag("rect", **box, fill="none", class_="back")
     content += svg.text(f"{sign} {name}", MARGIN, y + 4, 13, ink, font_weight=600)
