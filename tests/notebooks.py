@@ -1,7 +1,8 @@
 """The notebooks as files: which there are, and how they are run top to bottom and saved.
 
-python tests/notebooks.py            run and save every notebook
-python tests/notebooks.py 05-lenet   run and save one
+python tests/notebooks.py                          run and save every notebook
+python tests/notebooks.py 05-lenet                 run and save one
+python tests/notebooks.py exercises/02-padding-stride   make it anew from its solutions, run and save it
 """
 
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from cnnlab.check.handout import handout
+
 FOLDER = Path(__file__).parent.parent / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 CELL_TIMEOUT = 300  # seconds
@@ -18,9 +21,27 @@ CELL_TIMEOUT = 300  # seconds
 NOT_SAVED = "application/vnd.jupyter.widget-view+json"
 
 
+EXERCISES, SOLUTIONS = FOLDER / "exercises", FOLDER / "solutions"
+
+
 def paths() -> list[Path]:
     """Every notebook, in order."""
     return sorted(path for path in FOLDER.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
+
+
+def chapters() -> list[Path]:
+    """The chapters alone, in order."""
+    return sorted(FOLDER.glob("*.ipynb"))
+
+
+def make_exercises(path: Path) -> None:
+    """Write the exercise notebook that follows from the solution notebook of the same name."""
+    nbformat.write(handout(read(SOLUTIONS / path.name)), path)
+
+
+def name(path: Path) -> str:
+    """What a notebook is called on the command line: its path under notebooks/ without the ending."""
+    return path.relative_to(FOLDER).with_suffix("").as_posix()
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -49,8 +70,8 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Only what a reader needs: kernelspec, tags, and outputs that mean something without a kernel."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC})
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        kept = {key: cell.metadata[key] for key in ("nbgrader", "tags") if cell.metadata.get(key)}
+        cell.metadata = nbformat.from_dict(kept)
         if cell.cell_type == "code":
             cell.outputs = [output for output in map(clean_output, cell.outputs) if output is not None]
     return notebook
@@ -69,13 +90,16 @@ def clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 
 
 def main(names: list[str]) -> None:
-    chosen = [path for path in paths() if not names or path.stem in names]
-    if len(names) > len(chosen):
-        sys.exit(f"no notebook is called {' or '.join(set(names) - {path.stem for path in chosen})}")
-    for path in chosen:
+    made = [EXERCISES / path.name for path in sorted(SOLUTIONS.glob("*.ipynb"))]
+    known = {name(path): path for path in sorted({*paths(), *made})}
+    if unknown := set(names) - known.keys():
+        sys.exit(f"no notebook is called {' or '.join(unknown)}")
+    for path in [known[each] for each in names or known]:
         started = time.perf_counter()
+        if path.parent == EXERCISES:
+            make_exercises(path)
         nbformat.write(clean(run(path)), path)
-        print(f"{path.name}: {time.perf_counter() - started:.0f} s", flush=True)
+        print(f"{name(path)}: {time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,31 @@
+"""Checkers of the exercises: `check.padding.out_size(out_size)` judges an answer and shows a card.
+
+catalogue   every exercise: title, level, minutes (text only)
+verdict     to do, wrong or right: the card
+calling     a learner's function called within limits: time, printing, changed inputs, errors in words
+judging     what checkers share: compare on many calls, recognise a slip, numbers and choices
+showing     values and calls as short text, small grids side by side
+networks    shapes, counts and gradients of a network that a learner built
+experiments what a learner's experiment measured, and whether the conclusion follows
+solved      which exercises are solved: a file in the user's folder
+handout     a solution notebook -> the exercise notebook
+and one module of checkers a chapter: convolution, padding, channels, pooling, lenet, alexnet, vgg, nin, googlenet,
+batch_norm, resnet, densenet.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+from cnnlab.check.catalogue import MODULES
+from cnnlab.check.solved import pause, progress, reset
+
+__all__ = ["pause", "progress", "reset", *MODULES]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Checkers need torch; the index of exercises does not.
+    if name in MODULES:
+        return importlib.import_module(f"cnnlab.check.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; the checkers are {', '.join(MODULES)}")

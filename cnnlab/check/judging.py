@@ -1,0 +1,218 @@
+"""What checkers share: an exercise's frame, comparing on many calls, recognising slips, numbers and choices."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from cnnlab.check import solved
+from cnnlab.check.calling import SECONDS, Runner, a_kind
+from cnnlab.check.catalogue import find
+from cnnlab.check.showing import call_text, grids, value_text
+from cnnlab.check.verdict import CheckFailed, ToDo, Verdict, Wrong
+
+Call = tuple[tuple, dict[str, Any]]
+
+
+class Exercise:
+    """One checker: called with the answers it shows a card and never raises, but while a grader executes."""
+
+    def __init__(self, judge: Callable[..., str], seconds: float):
+        functools.update_wrapper(self, judge)
+        self.judge, self.seconds = judge, seconds
+        self.entry = find(judge.__module__.rsplit(".", 1)[1], judge.__name__)
+        self.verdict: Verdict | None = None  # the last one
+
+    def __call__(self, *answers) -> Verdict:
+        self.verdict = self._judge(answers)
+        solved.record(self.entry, self.verdict.state)
+        if grading() and not self.verdict.right:
+            raise CheckFailed(repr(self.verdict))
+        return self.verdict
+
+    def _judge(self, answers: tuple) -> Verdict:
+        names = [name for name in inspect.signature(self.judge).parameters if name != "run"]
+        try:
+            if len(answers) != len(names):
+                raise Wrong(f"The check takes {' and '.join(names)}; it was given {len(answers)}.")
+            # The judge draws random cases, a learner's code may too: neither moves the notebook's own generator.
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                says = self.judge(Runner(self.seconds), *answers)
+            return Verdict(self.entry, "right", says)
+        except ToDo:
+            return Verdict(self.entry, "to do", "Replace the dots in the cell above, run it, then run this check.")
+        except Wrong as wrong:
+            rows = tuple((name, value) for name, value in wrong.rows.items() if value)
+            return Verdict(self.entry, "wrong", wrong.sentence, rows, wrong.slip, wrong.picture)
+
+
+def exercise(judge: Callable[..., str] | None = None, *, seconds: float = SECONDS):
+    """Makes a judge (run, answers…) -> a sentence for what is right an Exercise. It raises Wrong or ToDo."""
+    return Exercise(judge, seconds) if judge else functools.partial(exercise, seconds=seconds)
+
+
+def grading() -> bool:
+    """Whether nbgrader executes this notebook; it says so in this variable."""
+    return bool(os.environ.get("NBGRADER_EXECUTION"))
+
+
+def call(*args, **kwargs) -> Call:
+    """One call to compare on."""
+    return args, kwargs
+
+
+def compare(
+    run: Runner,
+    answer: Callable,
+    calls: Iterable[Call],
+    oracle: Callable,
+    slips: Mapping[str, Callable] | None = None,
+    *,
+    given: Callable[..., str] | None = None,
+    tolerance: float = 1e-6,
+) -> None:
+    """Raises Wrong for the smallest call on which `answer` and `oracle` differ.
+
+    slips: a sentence for each wrong function that learners are known to write; the first one that gives what the
+    answer gave, on every call, is named. given: writes a call for the card. tolerance: relative to the largest number.
+    """
+    calls = sorted(calls, key=_size)
+    faults, results = [], []
+    for args, kwargs in calls:
+        text = given(*args, **kwargs) if given else call_text(answer, args, kwargs)
+        try:
+            got = run(answer, *args, given=text, **kwargs)
+        except Wrong:
+            if faults:
+                break
+            raise
+        wanted = oracle(*args, **kwargs)
+        results.append((args, kwargs, got))
+        fault = difference(got, wanted, tolerance)
+        if fault:
+            faults.append((fault, text, got, wanted))
+    if faults:
+        fault, text, got, wanted = faults[0]
+        slip = _recognise(results, slips or {}, tolerance)
+        shown = {"got": value_text(got), "wanted": value_text(wanted), "picture": grids(got, wanted)}
+        raise Wrong(fault, call=text, slip=slip, **shown)
+
+
+def _size(call: Call) -> float:
+    values = [*call[0], *call[1].values()]
+    return sum(map(_weight, values))
+
+
+def _weight(value: object) -> float:
+    if isinstance(value, torch.Tensor):
+        return value.numel()
+    if isinstance(value, list | tuple):
+        return sum(map(_weight, value))
+    return abs(value) if isinstance(value, int | float) else 0
+
+
+def _recognise(results: Sequence[tuple[tuple, dict, object]], slips: Mapping[str, Callable], tolerance: float) -> str:
+    for sentence, slip in slips.items():
+        try:
+            if all(not difference(got, slip(*args, **kwargs), tolerance) for args, kwargs, got in results):
+                return sentence
+        except Exception:
+            continue  # a slip that cannot even be computed here is not the one
+    return ""
+
+
+def difference(got: object, wanted: object, tolerance: float = 1e-6) -> str:
+    """One sentence for how `got` differs from `wanted`; empty when it does not."""
+    if got is None and wanted is not None:
+        return "It gives back None; is a return missing?"
+    if isinstance(wanted, torch.Tensor):
+        return _tensor_difference(got, wanted, tolerance)
+    if isinstance(wanted, bool | str) or wanted is None:
+        return "" if type(got) is type(wanted) and got == wanted else "The answer differs."
+    if isinstance(wanted, int | float):
+        return _number_difference(got, wanted, tolerance)
+    if isinstance(wanted, list | tuple):
+        return _sequence_difference(got, wanted, tolerance)
+    return "" if got == wanted else "The answer differs."
+
+
+def _tensor_difference(got: object, wanted: torch.Tensor, tolerance: float) -> str:
+    if not isinstance(got, torch.Tensor):
+        return f"A tensor is wanted, and it gives back {a_kind(got)}."
+    if got.shape != wanted.shape:
+        mine, theirs = ("×".join(map(str, shape)) or "()" for shape in (got.shape, wanted.shape))
+        return f"The shape is {mine} instead of {theirs}."
+    if got.is_floating_point() != wanted.is_floating_point():
+        return f"The numbers are {str(got.dtype)[6:]} instead of {str(wanted.dtype)[6:]}."
+    if wanted.is_floating_point() and torch.isnan(got).any() and not torch.isnan(wanted).any():
+        return f"{int(torch.isnan(got).sum())} of {got.numel()} numbers are NaN; is something divided by zero?"
+    distance = (got.detach().double() - wanted.detach().double()).abs()
+    # A rounding of the coarser of the two numbers is no mistake.
+    coarse = max(torch.finfo(x.dtype).eps for x in (got, wanted)) if wanted.is_floating_point() else 0
+    allowed = max(tolerance, 100 * coarse) * max(
+        float(wanted.detach().double().abs().max()) if wanted.numel() else 0, 1
+    )
+    off = int((distance > allowed).sum()) if wanted.numel() else 0
+    return f"The shape is right; {off} of {wanted.numel()} numbers differ." if off else ""
+
+
+def _number_difference(got: object, wanted: float, tolerance: float) -> str:
+    if isinstance(got, torch.Tensor) and got.numel() == 1:
+        got = got.item()
+    if isinstance(got, bool) or not isinstance(got, int | float):
+        return f"A number is wanted, and it gives back {a_kind(got)}."
+    if got != got:
+        return "It gives back NaN; is something divided by zero?"
+    if isinstance(wanted, int) and got == wanted and isinstance(got, float):
+        return "The value is right, but it is a float; whole numbers stay whole with //."
+    near = abs(got - wanted) <= tolerance * max(abs(wanted), 1) if isinstance(wanted, float) else got == wanted
+    return "" if near else "The number differs."
+
+
+def _sequence_difference(got: object, wanted: Sequence, tolerance: float) -> str:
+    if not isinstance(got, list | tuple):
+        return f"{len(wanted)} values are wanted, and it gives back {a_kind(got)}."
+    if len(got) != len(wanted):
+        return f"It gives back {len(got)} values instead of {len(wanted)}."
+    for number, (mine, theirs) in enumerate(zip(got, wanted, strict=True), 1):
+        if fault := difference(mine, theirs, tolerance):
+            return f"Value {number} of {len(wanted)}: {fault[0].lower()}{fault[1:]}" if len(wanted) > 1 else fault
+    return ""
+
+
+def choose(picked: object, right: str, refused: Mapping[str, str], name: str = "answer") -> None:
+    """A choice. `refused` gives each wrong choice the sentence that shows why. Raises ToDo or Wrong."""
+    if picked is Ellipsis:
+        raise ToDo
+    choices = sorted([right, *refused])
+    if picked not in choices:
+        listed = ", ".join(map(repr, choices))
+        raise Wrong(f"{name} is {value_text(picked)}; choose one of {listed}, in quotation marks.")
+    if picked != right:
+        raise Wrong(refused[picked], got=value_text(picked))
+
+
+def number(
+    given: object, wanted: float, slips: Mapping[str, float] | None = None, *, name: str = "answer", within: float = 0
+) -> None:
+    """A number. `slips` gives a sentence for numbers that come from a known mistake; `within` is the tolerance as a
+    share of `wanted`. Raises ToDo or Wrong, which keeps the wanted number to itself."""
+    if given is Ellipsis:
+        raise ToDo
+    if isinstance(given, torch.Tensor) and given.numel() == 1:
+        given = given.item()
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise Wrong(f"{name} is {value_text(given)}; a number is asked for.")
+    if abs(given - wanted) <= within * abs(wanted) + 1e-12 * abs(wanted):
+        return
+    for sentence, slip in (slips or {}).items():
+        if abs(given - slip) <= within * abs(slip) + 1e-12 * abs(slip):
+            raise Wrong(f"{name} is not right.", got=value_text(given), slip=sentence)
+    where = "too small" if given < wanted else "too large"
+    raise Wrong(f"{name} is {where}.", got=value_text(given))

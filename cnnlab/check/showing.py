@@ -1,0 +1,89 @@
+"""Values and calls as short text, and small grids as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+
+import torch
+
+MOST_CELLS = 64  # a tensor up to this many numbers is written out
+MOST_SIDE = 12  # a grid up to this side is drawn
+POSITIVE, NEGATIVE = "0,112,78", "117,66,137"  # told apart by every common kind of colour blindness
+
+
+def value_text(value: object) -> str:
+    """A value in one line.
+    >>> value_text(torch.eye(2)), value_text(torch.zeros(3, 40, 40)), value_text(0.5)
+    ('[[1, 0], [0, 1]]', 'tensor of shape 3×40×40, float32', '0.5')
+    """
+    if isinstance(value, torch.Tensor):
+        if value.dim() <= 2 and 0 < value.numel() <= MOST_CELLS:
+            return _nested(value.detach().tolist())
+        shape = "×".join(map(str, value.shape)) or "()"
+        return f"tensor of shape {shape}, {str(value.dtype).removeprefix('torch.')}"
+    if isinstance(value, float):
+        return _number(value)
+    text = _nested(value) if isinstance(value, list | tuple) else " ".join(repr(value).split())
+    return text if len(text) <= 200 else text[:199] + "…"
+
+
+def _nested(value: object) -> str:
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(_nested, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
+    return _number(value) if isinstance(value, float) else value_text(value)
+
+
+def _number(value: float) -> str:
+    """Up to four significant digits more than needed to read it."""
+    return f"{value:.6g}"
+
+
+def call_text(function: Callable | str, args: tuple, kwargs: dict) -> str:
+    """A call as one would write it.
+    >>> call_text("f", (7,), {"stride": 2})
+    'f(7, stride=2)'
+    """
+    name = function if isinstance(function, str) else getattr(function, "__name__", "answer")
+    parts = [*map(value_text, args), *(f"{key}={value_text(value)}" for key, value in kwargs.items())]
+    return f"{name}({', '.join(parts)})"
+
+
+def grids(got: object, wanted: object) -> str:
+    """Two small grids side by side as HTML, what was given back and what was wanted; empty where they do not fit."""
+    pair = [_as_grid(got), _as_grid(wanted)]
+    if None in pair or not all(map(_fits, pair)):
+        return ""
+    largest = max((abs(number) for grid in pair for row in grid for number in row), default=0) or 1.0
+    tables = [_table(title, grid, largest) for title, grid in zip(("given back", "wanted"), pair, strict=True)]
+    return f'<div style="display:flex;gap:28px;flex-wrap:wrap;margin:8px 0 2px">{"".join(tables)}</div>'
+
+
+def _as_grid(value: object) -> list[list[float]] | None:
+    if not isinstance(value, torch.Tensor) or value.is_complex():
+        return None
+    value = value.detach().squeeze()
+    if value.dim() != 2 or not torch.isfinite(value.double()).all():
+        return None
+    return value.double().tolist()
+
+
+def _fits(grid: list[list[float]]) -> bool:
+    return 0 < len(grid) <= MOST_SIDE and 0 < len(grid[0]) <= MOST_SIDE
+
+
+def _table(title: str, grid: list[list[float]], largest: float) -> str:
+    rows = "".join("<tr>" + "".join(_cell(number, largest) for number in row) + "</tr>" for row in grid)
+    label = f'<div style="font-size:12px;margin-bottom:3px">{escape(title)}</div>'
+    return f'<div>{label}<table style="border-collapse:collapse;margin:0">{rows}</table></div>'
+
+
+def _cell(number: float, largest: float) -> str:
+    ink = POSITIVE if number > 0 else NEGATIVE
+    style = (
+        f"background:rgba({ink},{0.45 * abs(number) / largest:.2f});border:1px solid rgba(128,128,128,.45);"
+        "min-width:34px;height:26px;padding:0 4px;text-align:center;font-size:12px;"
+        "color:var(--jp-ui-font-color1,#1f2329);font-variant-numeric:tabular-nums"
+    )
+    return f'<td style="{style}">{number:.3g}</td>'

@@ -1,0 +1,87 @@
+"""Three verdicts, to do, wrong and right, and the card that shows one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from cnnlab.check.catalogue import Entry
+
+# state: (sign, colour). The colours keep a contrast of 4 and more on white and on JupyterLab's dark paper.
+LOOKS = {"to do": ("○", "#6b7683"), "wrong": ("✗", "#d1402f"), "right": ("✓", "#1f8a5b")}
+
+
+class ToDo(Exception):  # noqa: N818 - a signal between modules, not an error
+    """The answer is still the starter."""
+
+
+class Wrong(Exception):  # noqa: N818 - a signal between modules, not an error
+    """What is wrong, in one sentence, with the call that shows it."""
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        call: str = "",
+        got: str = "",
+        wanted: str = "",
+        slip: str = "",
+        picture: str = "",
+        printed: str = "",
+    ):
+        super().__init__(sentence)
+        self.sentence, self.slip, self.picture = sentence, slip, picture
+        self.rows = {"call": call, "given back": got, "wanted": wanted, "printed": printed}
+
+
+class CheckFailed(AssertionError):
+    """Raised instead of shown while a grader executes the notebook."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. `state` is "to do", "wrong" or "right"; a notebook shows it as a card."""
+
+    entry: Entry
+    state: str
+    sentence: str
+    rows: tuple[tuple[str, str], ...] = ()
+    slip: str = ""
+    picture: str = ""
+
+    @property
+    def right(self) -> bool:
+        return self.state == "right"
+
+    def __repr__(self) -> str:
+        lines = [f"{LOOKS[self.state][0]} {self.state}: {self.entry.title}. {self.sentence}"]
+        lines += [f"  {name}: {value}" for name, value in self.rows]
+        return "\n".join(lines + ([f"  likely slip: {self.slip}"] if self.slip else []))
+
+    def _repr_html_(self) -> str:
+        sign, ink = LOOKS[self.state]
+        head = (
+            f'<span style="color:{ink};font-weight:700;font-size:15px" aria-hidden="true">{sign}</span> '
+            f'<span style="color:{ink};font-weight:700">{self.state}</span>'
+            f'<span style="opacity:.75"> · {escape(self.entry.title)}</span>'
+        )
+        slip = f'<p style="margin:6px 0 0"><b>Likely slip:</b> {escape(self.slip)}</p>' if self.slip else ""
+        return (
+            f'<div class="cnnlab-card" role="status" data-state="{self.state}" style="max-width:820px;'
+            f"border:1px solid rgba(128,128,128,.35);border-left:5px solid {ink};border-radius:6px;padding:9px 14px;"
+            'font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,#1f2329)">'
+            f'<div>{head}</div><p style="margin:4px 0 0">{escape(self.sentence)}</p>{self._table()}{self.picture}{slip}'
+            "</div>"
+        )
+
+    def _table(self) -> str:
+        if not self.rows:
+            return ""
+        cell = "padding:1px 14px 1px 0;vertical-align:top;text-align:left;background:none"
+        mono = "font-family:var(--jp-code-font-family,monospace);font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere"
+        rows = "".join(
+            f'<tr style="background:none"><td style="{cell};opacity:.75;white-space:nowrap">{escape(name)}</td>'
+            f'<td style="{cell};{mono}">{escape(value)}</td></tr>'
+            for name, value in self.rows
+        )
+        return f'<table style="border-collapse:collapse;margin:6px 0 0;font-size:13px">{rows}</table>'

@@ -1,0 +1,138 @@
+"""Every exercise: asked, to do when untouched, right with its worked solution, wrong with typical slips that are named."""
+
+import collections
+import copy
+import importlib
+import re
+import textwrap
+
+import pytest
+
+from cnnlab import check
+from cnnlab.check import solved
+from cnnlab.check.catalogue import CHAPTERS, ENTRIES
+from cnnlab.check.handout import handout
+from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, read
+from tests.test_notebooks import words
+
+# How many exercises the course's plan names for each chapter.
+PLANNED = {
+    "convolution": 7, "padding": 5, "channels": 7, "pooling": 6, "lenet": 4, "alexnet": 5, "vgg": 3, "nin": 4,
+    "googlenet": 5, "batch_norm": 7, "resnet": 5, "densenet": 5,
+}  # fmt: skip
+MOST_WORDS = 80
+WRONG = [
+    (entry, source, says)
+    for entry in ENTRIES
+    for name, source, says in importlib.import_module(f"tests.answers.{entry.module}").WRONG
+    if name == entry.name
+]
+each_entry = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
+each_chapter = pytest.mark.parametrize("notebook", [notebook for notebook, _ in CHAPTERS])
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    """Nobody's progress is touched, and none is paused."""
+    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / name)
+    yield
+    check.pause(False)
+
+
+def cells_of(entry, folder=SOLUTIONS):
+    """The set-up cell, the answer cells and the check cell of one exercise."""
+    slug = entry.name.replace("_", "-")
+    cells = code_cells(read(folder / f"{entry.notebook}.ipynb"))
+    setup = next(cell for cell in cells if cell.id == "setup")
+    answer = next(cell for cell in cells if cell.id == f"{slug}-answer")
+    judged = next(cell for cell in cells if cell.id == f"{slug}-check")
+    return setup, answer, judged
+
+
+def judge(entry, source, folder=EXERCISES):
+    """The verdict on an answer cell with that source, after the exercise notebook's own set-up."""
+    setup, _, judged = cells_of(entry, folder)
+    names = {}
+    for text in (setup.source, source, judged.source):
+        exec(compile(text, entry.key, "exec"), names)
+    return getattr(getattr(check, entry.module), entry.name).verdict
+
+
+def test_no_exercise_is_missing():
+    assert collections.Counter(entry.module for entry in ENTRIES) == PLANNED
+    assert len({entry.key for entry in ENTRIES}) == len(ENTRIES) == 63
+
+
+@each_entry
+def test_asked_in_few_words_with_level_minutes_hints_and_a_way_to_the_solution(entry):
+    slug = entry.name.replace("_", "-")
+    cells = {cell.id: cell.source for cell in read(EXERCISES / f"{entry.notebook}.ipynb").cells}
+    title, facts, *question = [part for part in cells[slug].split("\n\n") if part.strip()]
+    assert re.fullmatch(rf"## \d+ · {re.escape(entry.title)}", title)
+    assert facts == f"{entry.stars} · {entry.minutes} minutes"
+    assert 5 <= words("\n\n".join(question)) <= MOST_WORDS
+    assert cells[f"{slug}-hints"].count("<details>") >= 2
+    assert f"](../solutions/{entry.notebook}.ipynb)" in cells[f"{slug}-hints"]
+
+
+@each_entry
+def test_the_untouched_exercise_is_to_do(entry):
+    _, answer, judged = cells_of(entry, EXERCISES)
+    assert "..." in answer.source
+    assert judge(entry, answer.source).state == "to do"
+    (shown,) = judged.outputs
+    assert shown.data["text/plain"].startswith("○ to do")
+
+
+@each_entry
+def test_the_worked_solution_is_right(entry):
+    _, answer, judged = cells_of(entry)
+    verdict = judge(entry, answer.source)
+    assert verdict.right, verdict
+    assert judged.outputs[0].data["text/plain"].startswith("✓ right")
+
+
+@each_entry
+def test_at_least_two_wrong_answers_are_known(entry):
+    assert len({source for other, source, _ in WRONG if other == entry}) >= 2
+
+
+@pytest.mark.parametrize(("entry", "source", "says"), WRONG, ids=[f"{row[0].key}: {row[2]}" for row in WRONG])
+def test_a_wrong_answer_is_told_its_slip(entry, source, says):
+    verdict = judge(entry, textwrap.dedent(source))
+    assert verdict.state == "wrong", verdict
+    assert says in repr(verdict), verdict
+
+
+@each_chapter
+def test_the_exercise_notebook_is_the_handout_of_the_solutions(notebook):
+    made = handout(read(SOLUTIONS / f"{notebook}.ipynb"))
+    there = read(EXERCISES / f"{notebook}.ipynb")
+    assert [(cell.id, cell.source, cell.metadata) for cell in made.cells] == [
+        (cell.id, cell.source, cell.metadata) for cell in there.cells
+    ]
+
+
+@each_chapter
+def test_solutions_explain(notebook):
+    """Behind every check of a worked solution stands a reason, and in every chapter something is measured."""
+    cells = read(SOLUTIONS / f"{notebook}.ipynb").cells
+    reasons = [cell for cell in cells if cell.id.split("-")[-2:-1] == ["why"]]
+    asked = [entry for entry in ENTRIES if entry.notebook == notebook]
+    assert {cell.id.rsplit("-why", 1)[0] for cell in reasons} == {entry.name.replace("_", "-") for entry in asked}
+    assert all("solution" in cell.metadata.tags for cell in reasons)
+    assert sum("-shown-" in cell.id for cell in cells) >= len(asked) // 2
+
+
+@each_chapter
+def test_what_a_grader_needs(notebook):
+    """Answers may be changed and are not graded, checks are locked and give one point."""
+    for cell in code_cells(read(EXERCISES / f"{notebook}.ipynb")):
+        if cell.id == "setup":
+            continue
+        grader = copy.deepcopy(dict(cell.metadata["nbgrader"]))
+        judged = cell.id.endswith("-check")
+        assert grader.pop("grade_id") == cell.id
+        assert grader.pop("points", None) == (1 if judged else None)
+        expected = {"grade": judged, "locked": judged, "solution": not judged, "schema_version": 3, "task": False}
+        assert grader == expected
