@@ -15,6 +15,8 @@ ARGS ?=
 # Tests run in several processes at once, each with its share of the cores; a notebook or module stays in one of them.
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadscope
 READY := $(VENV)/ready
+# nbgrader lies apart: beside the rest it would put its own menus into every learner's JupyterLab.
+TEACH := $(VENV)/teach
 
 # Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first.
 ifdef CNNLAB_DATA
@@ -34,7 +36,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-unit: $(READY)
+unit: $(READY) $(TEACH)/ready
 	$(BIN)/python -m pytest tests cnnlab $(PARALLEL) --cov --cov-report=term $(ARGS)
 
 nbval: $(READY)
@@ -64,6 +66,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet -r requirements.txt
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $(READY)
+
+$(TEACH)/ready: requirements-teach.txt $(READY)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(TEACH) -r requirements-teach.txt
+	@touch $(TEACH)/ready
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage artifacts

@@ -14,7 +14,8 @@ from nbclient import NotebookClient
 
 from cnnlab.check.handout import handout
 
-FOLDER = Path(__file__).parent.parent / "notebooks"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "notebooks"
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 CELL_TIMEOUT = 300  # seconds
 # A widget's view needs a running kernel. Saved, it would be an error message; its text and the picture after it stay.

@@ -22,7 +22,7 @@ def test_the_command_prints_a_table_and_succeeds_here():
 
 def test_it_fails_and_names_what_is_missing(monkeypatch, capsys):
     monkeypatch.setattr(environment, "version", lambda package: None if package == "nbval" else "9.9")
-    assert __main__.main() == 1
+    assert __main__.main([]) == 1
     out = capsys.readouterr().out
     assert "needed for `pytest --nbval notebooks`: run `make lab`" in out
     assert out.endswith("The course cannot run yet: nbval.\n")

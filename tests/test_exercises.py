@@ -1,4 +1,4 @@
-"""Every exercise: asked, to do when untouched, right with its worked solution, wrong with typical slips that are named."""
+"""Every exercise: to do when untouched, right with its worked solution, wrong with typical slips that are named."""
 
 import collections
 import copy

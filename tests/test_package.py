@@ -84,31 +84,35 @@ def test_showing_an_explorer_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def pins() -> dict[str, Requirement]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+def pins(*files: str) -> dict[str, Requirement]:
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(requirement.name): requirement for requirement in requirements}
 
 
-def declared() -> list[Requirement]:
+PINS = ["requirements.txt", "requirements-teach.txt"]
+
+
+def declared(*extras: str) -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
-    return [Requirement(line) for line in project["dependencies"] + extras]
+    more = [line for extra in extras for line in project["optional-dependencies"][extra]]
+    return [Requirement(line) for line in project["dependencies"] + more]
 
 
 def test_every_dependency_is_pinned_within_its_range():
-    pinned = pins()
-    for requirement in declared():
+    pinned = pins(*PINS)
+    for requirement in declared("test", "teach"):
         (pin,) = pinned[canonicalize_name(requirement.name)].specifier
         assert pin.operator == "=="
         assert requirement.specifier.contains(pin.version), f"{requirement} excludes the pin {pin}"
 
 
 def test_every_pin_is_exact_and_bare():
-    for name, requirement in pins().items():
+    for name, requirement in pins(*PINS).items():
         assert [spec.operator for spec in requirement.specifier] == ["=="], name
         assert requirement.url is None, name
-    assert not re.search(r"https?://|--index|--find-links|file:", (ROOT / "requirements.txt").read_text())
+    for file in PINS:
+        assert not re.search(r"https?://|--index|--find-links|file:", (ROOT / file).read_text())
 
 
 def test_conda_brings_python_and_pip_and_pip_brings_the_pins():
@@ -129,8 +133,8 @@ def test_installed_versions_are_the_pins():
         pytest.skip("not the environment that `make` builds")
     from importlib.metadata import version
 
-    for requirement in declared():
-        (pin,) = pins()[canonicalize_name(requirement.name)].specifier
+    for requirement in declared("test"):
+        (pin,) = pins("requirements.txt")[canonicalize_name(requirement.name)].specifier
         assert version(requirement.name) == pin.version
 
 

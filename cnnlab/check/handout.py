@@ -62,25 +62,3 @@ def replacement(region: list[str], inside: bool) -> list[str]:
         for target in node.targets if isinstance(node, ast.Assign) else []:
             names.update(dict.fromkeys(name.id for name in ast.walk(target) if isinstance(name, ast.Name)))
     return [f"{name} = ..." for name in names]
-
-
-def preprocessors() -> list[type]:
-    """For nbgrader's generate_assignment: this module's rule in place of its own ClearSolutions."""
-    from nbgrader import preprocessors as theirs
-    from nbgrader.preprocessors import NbGraderPreprocessor
-
-    class Handout(NbGraderPreprocessor):
-        """The rule above as one of nbgrader's steps."""
-
-        def preprocess(self, notebook, resources):
-            return handout(notebook), resources
-
-    return [
-        theirs.IncludeHeaderFooter,
-        Handout,
-        theirs.LockCells,
-        theirs.ComputeChecksums,
-        theirs.SaveCells,
-        theirs.CheckCellMetadata,
-        theirs.ClearOutput,
-    ]

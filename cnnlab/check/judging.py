@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from cnnlab.check import solved
 from cnnlab.check.calling import SECONDS, Runner, a_kind
 from cnnlab.check.catalogue import find
 from cnnlab.check.showing import call_text, grids, value_text
-from cnnlab.check.verdict import CheckFailed, ToDo, Verdict, Wrong
+from cnnlab.check.verdict import CheckFailedError, ToDo, Verdict, Wrong
 
 Call = tuple[tuple, dict[str, Any]]
 
@@ -28,12 +29,20 @@ class Exercise:
         self.entry = find(judge.__module__.rsplit(".", 1)[1], judge.__name__)
         self.verdict: Verdict | None = None  # the last one
 
-    def __call__(self, *answers) -> Verdict:
+    def __call__(self, *answers) -> Verdict | None:
         self.verdict = self._judge(answers)
+        if grading():
+            return self._graded()
         solved.record(self.entry, self.verdict.state)
-        if grading() and not self.verdict.right:
-            raise CheckFailed(repr(self.verdict))
         return self.verdict
+
+    def _graded(self) -> None:
+        """Raises where the answer is not right. The card is displayed: what a cell returns, nbgrader reads as points."""
+        if not self.verdict.right:
+            raise CheckFailedError(repr(self.verdict))
+        from IPython.display import display
+
+        display(self.verdict)
 
     def _judge(self, answers: tuple) -> Verdict:
         names = [name for name in inspect.signature(self.judge).parameters if name != "run"]
@@ -41,7 +50,9 @@ class Exercise:
             if len(answers) != len(names):
                 raise Wrong(f"The check takes {' and '.join(names)}; it was given {len(answers)}.")
             # The judge draws random cases, a learner's code may too: neither moves the notebook's own generator.
-            with torch.random.fork_rng(devices=[]):
+            # A warning is no verdict, and what stands on stderr a grader would take for a failure.
+            with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
                 torch.manual_seed(0)
                 says = self.judge(Runner(self.seconds), *answers)
             return Verdict(self.entry, "right", says)

@@ -63,7 +63,10 @@ def grids(got: object, wanted: object) -> str:
 def _as_grid(value: object) -> list[list[float]] | None:
     if not isinstance(value, torch.Tensor) or value.is_complex():
         return None
-    value = value.detach().squeeze()
+    value = value.detach()
+    while value.dim() > 2 and value.shape[0] == 1:
+        value = value[0]
+    value = value[None] if value.dim() == 1 else value
     if value.dim() != 2 or not torch.isfinite(value.double()).all():
         return None
     return value.double().tolist()

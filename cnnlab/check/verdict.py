@@ -34,7 +34,7 @@ class Wrong(Exception):  # noqa: N818 - a signal between modules, not an error
         self.rows = {"call": call, "given back": got, "wanted": wanted, "printed": printed}
 
 
-class CheckFailed(AssertionError):
+class CheckFailedError(AssertionError):
     """Raised instead of shown while a grader executes the notebook."""
 
 

@@ -1,0 +1,461 @@
+"""Checkers of chapter 09: forms of the Inception block, the smallest input, where parameters are."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnlab.check.calling import Runner
+from cnnlab.check.judging import call, choose, compare, difference, exercise, number
+from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape, sizes
+from cnnlab.check.verdict import Wrong
+from cnnlab.compat import load_torchvision
+
+C_IN, WIDTHS = 6, {"c1": 4, "c3": (3, 8), "c5": (2, 5), "c_pool": 3}  # no two slips give the same count
+SHAPE, JOINED = (4, C_IN, 9, 11), 4 + 8 + 5 + 3
+BLOCK_3A = (192, 64, (96, 128), (16, 32), 32)
+# Where the channels of each branch lie, and the pixels that they see.
+FIELDS = {"1 × 1": (0, 4, 1), "3 × 3": (4, 12, 3), "5 × 5": (12, 17, 5), "pooling": (17, 20, 3)}
+
+
+def kept_size(run: Runner, model: nn.Module, wanted: int, slips: Mapping[str, int]) -> torch.Tensor:
+    """The output, of SHAPE's size and `wanted` channels; slips give other numbers of channels."""
+    shapes = {text: (SHAPE[0], channels, *SHAPE[2:]) for text, channels in slips.items()}
+    try:
+        return expect_shape(run, model, SHAPE, (SHAPE[0], wanted, *SHAPE[2:]), shapes)
+    except Wrong as wrong:
+        if "Sizes of tensors must match" in wrong.sentence:
+            wrong.slip = (
+                "every branch keeps the size: padding k // 2 in convolutions, stride 1 and padding 1 in the pooling"
+            )
+        raise
+
+
+def seen(run: Runner, model: nn.Module, c_in: int, channels: slice = slice(None), side: int = 17) -> tuple[int, int]:
+    """Height and width of what the middle of some output channels sees, from gradients."""
+    X = torch.randn(64, c_in, side, side, requires_grad=True)
+    Y = run(model.eval(), X, given=f"model(X), X of shape {sizes(X.shape)}")
+    Y[:, channels, side // 2, side // 2].sum().backward()
+    hit = X.grad.abs().sum((0, 1)) > 0
+    return int(hit.any(1).sum()), int(hit.any(0).sum())
+
+
+def expect_fields(run: Runner, model: nn.Module) -> None:
+    found = {name: seen(run, model, C_IN, slice(first, last)) for name, (first, last, _) in FIELDS.items()}
+    for name, (first, last, side) in FIELDS.items():
+        if found[name] != (side, side):
+            other = sorted(found.values()) == sorted((side, side) for *_, side in FIELDS.values())
+            raise Wrong(
+                f"The {name} branch, channels {first} to {last - 1} of the output, does not see {side} × {side} pixels.",
+                got="{} × {}".format(*found[name]),
+                slip="the branches are joined in another order: 1 × 1, 3 × 3, 5 × 5, pooling is asked for"
+                if other
+                else "",
+            )
+
+
+def expect_numbers(run: Runner, model: nn.Module, wanted: nn.Module, shape: Sequence[int], whose: str) -> None:
+    """Wrong where the model gives other numbers than `wanted` with the same parameters, if they come in one order."""
+    mine, theirs = list(model.parameters()), list(wanted.parameters())
+    if [p.shape for p in mine] != [p.shape for p in theirs]:
+        return  # built in another order, which is no mistake
+    with torch.no_grad():
+        for p, q in zip(mine, theirs, strict=True):
+            p.copy_(q.copy_(torch.randn_like(q) * 0.5))
+    X = torch.randn(*shape, dtype=torch.float64)
+    got = run(model.double().train(), X, given=f"model(X), X of shape {sizes(shape)}")
+    fault = difference(got, wanted.double().train()(X), 1e-6)
+    model.float()
+    if fault:
+        raise Wrong(f"With the same weights it computes other numbers than {whose}. {fault}")
+
+
+def expect_no_negatives(Y: torch.Tensor, slip: str) -> None:
+    if Y.min() < 0:
+        raise Wrong("The output has numbers below zero, so a ReLU is not what comes last.", slip=slip)
+
+
+def convolutions(
+    c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c_pool: int
+) -> list[tuple[int, int, int]]:
+    """(channels in, channels out, kernel) of the six convolutions."""
+    return [(c_in, c1, 1), (c_in, c3[0], 1), (*c3, 3), (c_in, c5[0], 1), (*c5, 5), (c_in, c_pool, 1)]
+
+
+def weights(layers: Sequence[tuple[int, int, int]]) -> int:
+    return sum(a * b * k * k for a, b, k in layers)
+
+
+def outputs(layers: Sequence[tuple[int, int, int]]) -> int:
+    return sum(b for _, b, _ in layers)
+
+
+def torchvisions(c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c_pool: int) -> nn.Module:
+    """torchvision's block with the paper's 5×5 in its third branch, where torchvision has a 3×3."""
+    load_torchvision()
+    theirs = importlib.import_module("torchvision.models.googlenet")
+    block = theirs.Inception(c_in, c1, *c3, *c5, c_pool)
+    block.branch3[1] = theirs.BasicConv2d(*c5, kernel_size=5, padding=2)
+    for layer in block.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eps = 1e-5
+    return block
+
+
+@exercise
+def with_batch_norm(run, inception_bn) -> str:
+    model, oracle = build(run, inception_bn, C_IN, **WIDTHS), torchvisions(C_IN, **WIDTHS)
+    layers = convolutions(C_IN, **WIDTHS)
+    Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
+    norms, plain = 2 * outputs(layers), weights(layers)
+    slips = {
+        "the convolutions keep their biases; the batch norm behind each takes them away again": plain
+        + norms
+        + norms // 2,
+        "one batch norm behind the joined branches is not one behind every convolution": plain + 2 * JOINED,
+        "the 1 × 1 convolutions that reduce have no batch norm; every convolution gets one": plain + 2 * JOINED,
+        "there is no batch norm yet": plain + norms // 2,
+        "there is no batch norm yet, only the biases are gone": plain,
+        "one batch norm behind the joined branches, and the biases kept": plain + 2 * JOINED + norms // 2,
+    }
+    if any(isinstance(m, nn.BatchNorm2d) and m.num_features == JOINED for m in model.modules()):
+        del slips["the 1 × 1 convolutions that reduce have no batch norm; every convolution gets one"]
+    else:
+        del slips["one batch norm behind the joined branches is not one behind every convolution"]
+    expect_parameters(model, sum(p.numel() for p in oracle.parameters()), slips)
+    expect_no_negatives(Y, "the batch norm stands behind the ReLU; it belongs between convolution and ReLU")
+    _expect_norm_behind_each(run, model)
+    expect_fields(run, model)
+    expect_numbers(run, model, oracle, SHAPE, "torchvision's block with a 5 × 5")
+    expect_gradients(run, model, SHAPE)
+    expect_parameters(build(run, inception_bn, *BLOCK_3A), sum(p.numel() for p in torchvisions(*BLOCK_3A).parameters()))
+    return "Channels, parameters, receptive fields and numbers are torchvision's; a gradient reaches every parameter."
+
+
+def _expect_norm_behind_each(run: Runner, model: nn.Module) -> None:
+    """A batch norm undoes any factor on a channel in front of it."""
+    X = torch.randn(*SHAPE)
+    before = run(model.train(), X)
+    for name, layer in model.named_modules():
+        if not isinstance(layer, nn.Conv2d):
+            continue
+        kept = layer.weight.detach().clone()
+        with torch.no_grad():
+            layer.weight.mul_(10 * torch.rand(len(kept), 1, 1, 1) + 2)
+        after = run(model, X)
+        with torch.no_grad():
+            layer.weight.copy_(kept)
+        if (after - before).abs().max() > 0.05:
+            raise Wrong(
+                f"Larger weights in {name} change the output, so no batch norm stands right behind that convolution."
+            )
+
+
+def unit(c_in: int, c_out: int, kernel: tuple[int, int]) -> list[nn.Module]:
+    return [nn.Conv2d(c_in, c_out, kernel, padding=(kernel[0] // 2, kernel[1] // 2)), nn.ReLU()]
+
+
+class Joined(nn.Module):
+    """The plain block, its third branch after the reduction made of these kernels."""
+
+    def __init__(self, c_in, c1, c3, c5, c_pool, kernels=((5, 5),)):
+        super().__init__()
+        reduced, last = c5
+        third = unit(c_in, reduced, (1, 1))
+        for i, kernel in enumerate(kernels, 1):
+            third += unit(reduced, last if i == len(kernels) else reduced, kernel)
+        chains = (
+            unit(c_in, c1, (1, 1)),
+            unit(c_in, c3[0], (1, 1)) + unit(*c3, (3, 3)),
+            third,
+            [nn.MaxPool2d(3, 1, 1), *unit(c_in, c_pool, (1, 1))],
+        )
+        self.branches = nn.ModuleList(nn.Sequential(*chain) for chain in chains)
+
+    def forward(self, X):
+        return torch.cat([branch(X) for branch in self.branches], 1)
+
+
+@exercise
+def factorised(run, inception_v3, asymmetric) -> str:
+    model, oracle = build(run, inception_v3, C_IN, **WIDTHS), Joined(C_IN, **WIDTHS, kernels=((3, 3), (3, 3)))
+    Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
+    layers = convolutions(C_IN, **WIDTHS)
+    rest, (reduced, last) = weights(layers) + outputs(layers) - 25 * reduced_by(WIDTHS), WIDTHS["c5"]
+    slips = {
+        "the 5 × 5 is still there": rest + 25 * reduced * last,
+        "one 3 × 3 sees only 3 × 3 pixels; two in a row see 5 × 5": rest + 9 * reduced * last,
+        "the first 3 × 3 widens and the second computes on all channels; the last one should widen": (
+            rest + 9 * reduced * last + 9 * last * last + last
+        ),
+    }
+    expect_parameters(model, sum(p.numel() for p in oracle.parameters()), slips)
+    expect_no_negatives(Y, "every convolution is followed by a ReLU, the last ones too")
+    expect_fields(run, model)
+    expect_numbers(run, model, oracle, SHAPE, "a block made of two 3 × 3")
+    expect_gradients(run, build(run, inception_v3, C_IN, **WIDTHS), SHAPE)
+    for c_in, c_out, n in ((3, 7, 3), (4, 6, 7), (5, 5, 5)):
+        _pair(run, asymmetric, c_in, c_out, n)
+    return "Both forms see as much as the kernel they replace, with fewer weights, and every weight gets a gradient."
+
+
+def reduced_by(widths: Mapping) -> int:
+    return widths["c5"][0] * widths["c5"][1]
+
+
+def _pair(run: Runner, asymmetric, c_in: int, c_out: int, n: int) -> None:
+    """1×n and n×1 in place of n×n."""
+    model, (h, w), p = build(run, asymmetric, c_in, c_out, n), (9, 12), n // 2
+    given = {
+        "padding goes to the axis of the long side only: (0, n // 2) and (n // 2, 0)": (2, c_out, h + 2 * p, w + 2 * p),
+        "padding is missing": (2, c_out, h - 2 * p, w - 2 * p),
+    }
+    Y = expect_shape(run, model, (2, c_in, h, w), (2, c_out, h, w), given)
+    slips = {
+        "this is one n × n convolution": n * n * c_in * c_out + c_out,
+        "two n × n convolutions; one is 1 × n, the other n × 1": n * n * c_in * (c_in + c_out) + c_in + c_out,
+        "the first convolution widens; the last one should": n * c_out * (c_in + c_out) + 2 * c_out,
+        "the biases are missing; there is no batch norm here": n * c_in * (c_in + c_out),
+    }
+    expect_parameters(model, n * c_in * (c_in + c_out) + c_in + c_out, slips if c_in != c_out else {})
+    if (found := seen(run, model, c_in)) != (n, n):
+        both = "both kernels are long in the same direction" if 1 in found else ""
+        raise Wrong(
+            f"asymmetric({c_in}, {c_out}, {n}) does not see {n} × {n} pixels.", got="{} × {}".format(*found), slip=both
+        )
+    expect_no_negatives(Y, "a ReLU follows the second convolution as well")
+    if _linear_inside(run, model, (2, c_in, h, w)):
+        raise Wrong(
+            "Up to its last ReLU the pair is one linear map.",
+            slip="there is no ReLU between the two convolutions; together they are then one n × n kernel of low rank",
+        )
+    expect_gradients(run, build(run, asymmetric, c_in, c_out, n), (2, c_in, h, w))
+
+
+def _linear_inside(run: Runner, model: nn.Module, shape: Sequence[int]) -> bool:
+    """Whether the model is ReLU(linear) when its biases are zero: then model(X) − model(−X) is linear in X."""
+    model = model.double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() == 1:
+                parameter.zero_()
+        A, B = torch.randn(2, *shape, dtype=torch.float64)
+        odd = {name: run(model, X) - run(model, -X) for name, X in (("A", A), ("B", B), ("sum", A + B))}
+    return torch.allclose(odd["sum"], odd["A"] + odd["B"], atol=1e-9)
+
+
+class Added(nn.Module):
+    """relu(X + a 1×1 convolution of the joined branches)."""
+
+    def __init__(self, c_in, **widths):
+        super().__init__()
+        self.branches, self.expand = Joined(c_in, **widths), nn.Conv2d(JOINED, c_in, 1)
+
+    def forward(self, X):
+        return F.relu(X + self.expand(self.branches(X)))
+
+
+@exercise
+def residual_inception(run, residual_inception) -> str:
+    model, oracle = build(run, residual_inception, C_IN, **WIDTHS), Added(C_IN, **WIDTHS)
+    joined = {
+        "this is the joined width; a 1 × 1 convolution has to bring it back to the channels of X": JOINED,
+        "X is joined to the branches; a shortcut is added": JOINED + C_IN,
+        "X is joined to the expanded branches; a shortcut is added": 2 * C_IN,
+    }
+    try:
+        kept_size(run, model, C_IN, joined)
+    except Wrong as wrong:
+        if "must match the size of tensor b" in wrong.sentence:
+            wrong.slip = f"{JOINED} joined channels cannot be added to {C_IN}; a 1 × 1 convolution comes between"
+        raise
+    layers = convolutions(C_IN, **WIDTHS)
+    branches, expand = weights(layers) + outputs(layers), JOINED * C_IN + C_IN
+    slips = {
+        "the 1 × 1 behind the joined branches has no bias; here it keeps it": branches + expand - C_IN,
+        "X goes through a convolution of its own; the shortcut of equal channels is X itself": branches
+        + expand
+        + C_IN * C_IN
+        + C_IN,
+        "a batch norm too many: this block has none": branches + expand + 2 * C_IN,
+    }
+    expect_parameters(model, branches + expand, slips)
+    _expect_shortcut(run, residual_inception)
+    if seen(run, model, C_IN) != (5, 5):
+        raise Wrong("An output pixel does not see 5 × 5 pixels; are all four branches joined?")
+    expect_numbers(run, model, oracle, SHAPE, "relu(X + 1 × 1 of the joined branches)")
+    expect_gradients(run, build(run, residual_inception, C_IN, **WIDTHS), SHAPE)
+    return "Zero weights leave relu(X), the branches can add and take away, and every parameter gets a gradient."
+
+
+def _expect_shortcut(run: Runner, answer) -> None:
+    """What comes out when every parameter is zero, and whether the branches can take something away."""
+    model = build(run, answer, C_IN, **WIDTHS)
+    X = torch.randn(*SHAPE)
+    with torch.no_grad():
+        for _ in range(4):
+            if (run(model, X) < F.relu(X) - 1e-6).any():
+                break
+            model = build(run, answer, C_IN, **WIDTHS)
+        else:
+            raise Wrong(
+                "What is added is never below zero.",
+                slip="a ReLU follows the last 1 × 1; then the branches can only add and never take away",
+            )
+        for parameter in model.parameters():
+            parameter.zero_()
+        Y = run(model, X)
+    if torch.equal(Y, F.relu(X)):
+        return
+    slip = "the ReLU after the sum is missing" if torch.equal(Y, X) else ""
+    slip = "X is not added; its shortcut is missing" if not Y.any() else slip
+    raise Wrong("With all weights and biases at zero the block should give relu(X).", slip=slip)
+
+
+def works(n: int, layers: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether torch lets n pixels through."""
+    x = torch.empty(1, 1, n, device="meta")
+    try:
+        for k, s, p in layers:
+            x = F.conv1d(x, torch.empty(1, 1, k, device="meta"), None, s, p)
+    except RuntimeError:
+        return False
+    return x.shape[2] >= 1
+
+
+def smallest(layers: Sequence[tuple[int, int, int]]) -> int:
+    return next(n for n in range(1, 2_000) if works(n, layers))
+
+
+def back(step, least: int = 1):
+    """The same way back through the layers with another step."""
+
+    def slip(layers):
+        need = 1
+        for k, s, p in reversed(layers):
+            need = max(least, step(need, k, s, p))
+        return need
+
+    return slip
+
+
+POOL, STEM = (3, 2, 0), (7, 2, 3)
+
+
+@exercise
+def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
+    draw, calls = (
+        random.Random(9),
+        [call([STEM, *[POOL] * 4]), call([(3, 2, 1)]), call([(7, 2, 3), (3, 2, 1), (5, 1, 0)])],
+    )
+    while len(calls) < 30:
+        layers = [(draw.randint(1, 7), draw.randint(1, 3), draw.randint(0, 2)) for _ in range(draw.randint(1, 4))]
+        if smallest(layers) < 200:
+            calls.append(call(layers))
+    slips = {
+        "a layer needs at least one pixel, however much padding it has: max(1, …) in every step": back(
+            lambda m, k, s, p: (m - 1) * s + k - 2 * p, -(10**6)
+        ),
+        "padding is on both sides: 2p pixels need not come from the input": back(
+            lambda m, k, s, p: (m - 1) * s + k - p
+        ),
+        "padding is left out": back(lambda m, k, s, p: (m - 1) * s + k),
+        "m outputs are m − 1 strides apart, then one whole kernel": back(lambda m, k, s, p: m * s + k - 2 * p),
+        "the layers are walked from the first to the last; start from the one pixel behind the last": lambda layers: (
+            back(lambda m, k, s, p: (m - 1) * s + k - 2 * p)(layers[::-1])
+        ),
+        "this is the receptive field; padding gives some of its pixels": lambda layers: back(
+            lambda m, k, s, p: (m - 1) * s + k
+        )(layers),
+    }
+    compare(run, smallest_side, calls, smallest, slips)
+    number(
+        notes_side,
+        smallest([STEM, *[(3, 2, 1)] * 4]),
+        {
+            "at 61 the poolings would need no padding, but they have it": 61,
+            "2⁵ is the factor by which the side shrinks, not the smallest side: a padded pooling leaves one pixel one": 32,
+            "nothing in the layers asks for 96; it is only the size that is trained on": 96,
+        },
+        name="notes_side",
+    )
+    number(
+        unpadded_side,
+        smallest([STEM, *[POOL] * 4]),
+        {
+            "the first convolution is left out; it halves as well": 31,
+            "there are four poolings: one in each of the first four stages": 29,
+            "here the poolings have no padding": 1,
+            "the first convolution keeps its padding of 3": 67,
+            "2⁵ is right only if every layer halves exactly": 32,
+        },
+        name="unpadded_side",
+    )
+    return "30 stacks of layers agree with what PyTorch lets through, and both sides of GoogLeNet are right."
+
+
+def small_nets():
+    """Random networks whose dense part can be counted by hand."""
+    yield nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+    yield nn.Sequential(nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 2, bias=False)), nn.LayerNorm(2))
+    yield nn.Sequential(nn.Conv2d(3, 6, 5, bias=False), nn.BatchNorm2d(6), nn.Conv2d(6, 10, 1))
+    yield nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(27, 10)).half()
+
+
+def counted(keep=lambda name: True, module=nn.Linear):
+    """(MB, share of the parameters that belong to `module`) with only some parameters counted."""
+
+    def count(model):
+        all_ = [p for name, p in model.named_parameters() if keep(name)]
+        inside = [p for m in model.modules() if isinstance(m, module) for name, p in m.named_parameters() if keep(name)]
+        total = sum(p.numel() for p in all_)
+        return sum(p.numel() * p.element_size() for p in all_) / 1e6, sum(p.numel() for p in inside) / total
+
+    return count
+
+
+def changed(megabytes=lambda mb, model: mb, share=lambda x: x):
+    def slip(model):
+        mb, dense = counted()(model)
+        return megabytes(mb, model), share(dense)
+
+    return slip
+
+
+def per_number(size: int):
+    return lambda mb, model: sum(p.numel() for p in model.parameters()) * size / 1e6
+
+
+@exercise
+def parameter_sizes(run, size_and_share, reason) -> str:
+    slips = {
+        "divided by 2²⁰: those are MiB; a MB is 10⁶ bytes": changed(lambda mb, model: mb * 1e6 / 2**20),
+        "these are millions of parameters; a float32 has 4 bytes": changed(per_number(1)),
+        "these are bits; eight make a byte": changed(lambda mb, model: mb * 8),
+        "every number is taken as 4 bytes; element_size() says how many it has": changed(per_number(4)),
+        "this is the share of everything but the dense layers": changed(share=lambda x: 1 - x),
+        "the share is in percent; a share lies between 0 and 1": changed(share=lambda x: 100 * x),
+        "the biases are left out": counted(lambda name: not name.endswith("bias")),
+        "this is the share of the convolutions; dense layers are nn.Linear": counted(module=nn.Conv2d),
+    }
+    calls = [call(net) for net in small_nets()]
+    compare(
+        run, size_and_share, calls, counted(), slips, given=lambda net: f"size_and_share({' '.join(str(net).split())})"
+    )
+    choose(
+        reason,
+        "no wide dense layer",
+        {
+            "fewer layers": "GoogLeNet has 57 convolutions and VGG-11 has 8; NiN has 12 and AlexNet 5.",
+            "smaller kernels": "NiN starts with the 11 × 11 of AlexNet, and VGG has nothing larger than 3 × 3.",
+            "smaller maps": "A convolution has as many weights on a large map as on a small one.",
+            "fewer channels": "GoogLeNet's last maps have 1,024 channels, VGG's 512 and AlexNet's 256.",
+        },
+        name="reason",
+    )
+    return "Sizes and shares agree on four networks, and the reason is the one that the shares show."

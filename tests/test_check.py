@@ -1,0 +1,414 @@
+"""The frame of the exercises: whatever an answer does becomes one sentence; slips are recognised; progress survives."""
+
+import json
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from cnnlab import check
+from cnnlab.__main__ import main
+from cnnlab.check import solved
+from cnnlab.check.calling import Runner, time_limit
+from cnnlab.check.catalogue import ENTRIES, find
+from cnnlab.check.course import make_course
+from cnnlab.check.experiments import HIGHER, LOWER, UNCLEAR, conclude, measure, possible
+from cnnlab.check.handout import starter
+from cnnlab.check.judging import call, choose, compare, difference, number
+from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
+from cnnlab.check.verdict import CheckFailedError, ToDo, Wrong
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path, monkeypatch):
+    """A progress file of the test's own."""
+    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / "home" / name)
+    yield solved.path()
+    check.pause(False)
+
+
+def right(n, k, s=1, p=0, d=1):
+    return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+
+def loops(*args):
+    while True:
+        pass
+
+
+def swallows(*args):
+    while True:
+        try:
+            time.sleep(0.001)
+        except:  # noqa: E722
+            pass
+
+
+def prints(*args):
+    while True:
+        print("again and again")
+
+
+def imports(*args):
+    import a_package_that_nobody_has  # noqa: F401
+
+
+def unknown(*args):
+    return undefined_name  # noqa: F821
+
+
+def without_end(*args):
+    return without_end(*args)
+
+
+def leaves(*args):
+    raise SystemExit
+
+
+# What an answer to out_size does: the sentence on its card.
+BAD = {
+    "loops": (loops, "never ends"),
+    "swallows": (swallows, "never ends"),
+    "sleeps": (lambda *a: time.sleep(60), "never ends"),
+    "prints": (prints, "prints more than 20,000 characters"),
+    "imports": (imports, "imports a_package_that_nobody_has, which is not installed"),
+    "unknown": (unknown, "undefined_name is unknown"),
+    "without end": (without_end, "calls itself without end"),
+    "leaves": (leaves, "calls exit"),
+    "divides": (lambda *a: 1 // 0, "raises ZeroDivisionError"),
+    "too few arguments": (lambda n: n, "raises TypeError"),
+    "gives nothing": (lambda *a: print(end=""), "is a return missing"),
+    "a text": (lambda *a: "five", "a number is wanted, and it gives back a str"),
+    "nan": (lambda *a: float("nan"), "gives back NaN"),
+    "a list": (lambda *a: [1], "gives back a list"),
+    "truth": (lambda *a: True, "gives back a bool"),
+    "no function": (3, "a function is asked for, and this is an int"),
+    "its result": (right(5, 3), "a function is asked for"),
+}
+
+
+@pytest.mark.parametrize(("answer", "says"), BAD.values(), ids=BAD)
+def test_whatever_an_answer_does_becomes_a_sentence(answer, says, monkeypatch):
+    monkeypatch.setattr(check.padding.out_size, "seconds", 1.0)
+    started = time.perf_counter()
+    verdict = check.padding.out_size(answer)
+    assert verdict.state == "wrong"
+    assert says.lower() in verdict.sentence.lower()
+    assert time.perf_counter() - started < 5
+
+
+def test_no_check_waits_longer_than_ten_seconds_by_default():
+    assert Runner().seconds == check.padding.out_size.seconds == 10
+
+
+def test_the_limit_holds_in_another_thread_too():
+    """As on Windows, where there is no alarm."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def endless():
+        return str(pytest.raises(Wrong, Runner(0.3), loops).value)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert "never ends" in pool.submit(endless).result(timeout=5)
+
+
+def test_no_alarm_is_left_behind():
+    with time_limit(0.2):
+        pass
+    time.sleep(0.3)
+
+
+def test_interrupting_by_hand_is_passed_on():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Runner()(interrupted)
+
+
+def test_what_it_printed_stands_on_the_card():
+    def says_first(*args):
+        print("n is", args[0])
+        raise ValueError("oh")
+
+    assert ("printed", "n is 4\n") in check.padding.out_size(says_first).rows
+
+
+@pytest.mark.parametrize("answer", [..., lambda *a: ..., lambda *a: None])
+def test_a_starter_is_to_do(answer):
+    assert check.padding.out_size(answer).state == "to do"
+
+
+def test_a_changed_input_is_refused():
+    def same_conv(X, K):
+        X += 1
+        return X
+
+    assert "changes what it is given" in check.padding.even_same(same_conv).sentence
+
+
+def test_the_wrong_number_of_answers():
+    assert "takes out_size" in check.padding.out_size().sentence
+
+
+def test_judging_moves_nobodys_random_numbers():
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    torch.manual_seed(7)
+    check.padding.even_same(lambda X, K: torch.rand(3))
+    assert torch.equal(torch.rand(3), wanted)
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted", "says"),
+    [
+        (torch.zeros(2, 3), torch.zeros(3, 2), "shape is 2×3 instead of 3×2"),
+        (torch.tensor([1.0, float("nan")]), torch.ones(2), "1 of 2 numbers are NaN"),
+        (torch.ones(2), torch.tensor([1.0, 2.0]), "1 of 2 numbers differ"),
+        (torch.ones(2, dtype=torch.int64), torch.ones(2), "int64 instead of float32"),
+        ([1, 2], torch.ones(2), "A tensor is wanted"),
+        (2.0, 2, "whole numbers stay whole"),
+        ((1, 3), (1, 2), "Value 2 of 2"),
+        ((1,), (1, 2), "1 values instead of 2"),
+        ("b", "a", "differs"),
+        (True, 1, "A number is wanted"),
+    ],
+)
+def test_a_difference_in_words(got, wanted, says):
+    assert says in difference(got, wanted)
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        (torch.ones(2), torch.ones(2, dtype=torch.float64)),
+        (1.0000000001, 1.0),
+        ([1, (2.0, "a")], (1, [2.0, "a"])),
+        (torch.tensor(3), 3),
+        (1_000_000.0 * (torch.ones(2) + 1e-7), 1_000_000.0 * torch.ones(2)),
+    ],
+)
+def test_no_difference(got, wanted):
+    assert difference(got, wanted) == ""
+
+
+def test_the_smallest_failing_call_is_shown_with_the_slip():
+    calls = [call(torch.arange(float(n)).reshape(1, n)) for n in (9, 2, 5)]
+    with pytest.raises(Wrong) as caught:
+        compare(Runner(), lambda X: X + 1, calls, lambda X: X + 2, {"only once": lambda X: X + 1, "no": lambda X: X})
+    assert caught.value.rows["call"] == "<lambda>([[0, 1]])"
+    assert caught.value.slip == "only once"
+    assert "given back" in caught.value.picture
+
+
+def test_a_slip_must_agree_on_every_call():
+    with pytest.raises(Wrong) as caught:
+        compare(Runner(), lambda n: n if n < 3 else 0, [call(1), call(2), call(5)], lambda n: -n, {"sign": lambda n: n})
+    assert caught.value.slip == ""
+
+
+def test_choices():
+    refused = {"b": "b moves the map", "c": "c is for sound"}
+    choose("a", "a", refused)
+    with pytest.raises(Wrong, match="b moves the map"):
+        choose("b", "a", refused)
+    with pytest.raises(Wrong, match="choose one of 'a', 'b', 'c'"):
+        choose("d", "a", refused)
+    with pytest.raises(ToDo):
+        choose(..., "a", refused)
+
+
+def test_numbers():
+    number(10.0, 10)
+    number(10.4, 10, within=0.05)
+    with pytest.raises(Wrong) as caught:
+        number(20, 10, {"twice": 20})
+    assert caught.value.slip == "twice"
+    with pytest.raises(Wrong, match="too small"):
+        number(9, 10)
+    with pytest.raises(Wrong, match="a number is asked for"):
+        number("ten", 10)
+    with pytest.raises(ToDo):
+        number(..., 10)
+
+
+def test_networks():
+    run = Runner()
+    model = build(run, lambda: nn.Sequential(nn.Flatten(), nn.Linear(4, 2)))
+    expect_shape(run, model, (3, 1, 2, 2), (3, 2))
+    expect_parameters(model, 10)
+    expect_gradients(run, model, (3, 1, 2, 2))
+    with pytest.raises(Wrong) as caught:
+        expect_shape(run, model, (3, 1, 2, 2), (3, 4), {"too narrow": (3, 2)})
+    assert caught.value.slip == "too narrow"
+    with pytest.raises(Wrong) as caught:
+        expect_parameters(model, 8, {"with bias": 10})
+    assert caught.value.slip == "with bias"
+    with pytest.raises(Wrong, match=r"An nn.Module is wanted, and it gives back a type; call the class"):
+        build(run, lambda: nn.ReLU)
+    with pytest.raises(Wrong, match="no parameters"):
+        build(run, nn.Sequential)
+
+
+def test_a_layer_that_is_never_used_gets_no_gradient():
+    class Idle(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.used, self.idle = nn.Linear(3, 3), nn.Linear(3, 3)
+
+        def forward(self, X):
+            return self.used(X)
+
+    with pytest.raises(Wrong, match="No gradient reaches 2 parameters"):
+        expect_gradients(Runner(), Idle(), (2, 3))
+
+
+def test_conclusions_follow_from_the_numbers():
+    low, high, wide = [0.50, 0.51, 0.52], [0.70, 0.71, 0.72], [0.3, 0.5, 0.75]
+    assert possible(low, high) == {HIGHER}
+    assert possible(high, low) == {LOWER}
+    assert possible(low, wide) == {UNCLEAR}
+    assert possible(low, low) == {UNCLEAR}
+    assert possible([0.50, 0.51, 0.52], [0.515, 0.525, 0.535]) == {UNCLEAR, HIGHER}
+    assert "0.71" in conclude("higher", {"a": low, "b": high})
+    with pytest.raises(Wrong, match="'lower' does not follow"):
+        conclude("lower", {"a": low, "b": high})
+    with pytest.raises(Wrong, match="choose one of"):
+        conclude("better", {"a": low, "b": high})
+    with pytest.raises(ToDo):
+        conclude(..., {"a": low, "b": high})
+
+
+def test_experiments_that_measure_nothing_are_refused():
+    run = Runner()
+    found = measure(run, lambda variant, seed: {"a": 0.25, "b": 0.5}[variant] + seed / 8, ["a", "b"])
+    assert found == {"a": [0.25, 0.375, 0.5], "b": [0.5, 0.625, 0.75]}
+    with pytest.raises(Wrong, match="Every seed gives exactly the same"):
+        measure(run, lambda variant, seed: {"a": 0.1, "b": 0.2}[variant], ["a", "b"])
+    with pytest.raises(Wrong, match="is the variant used"):
+        measure(run, lambda variant, seed: 0.1 + seed / 100, ["a", "b"])
+    with pytest.raises(Wrong, match="between 0 and 1"):
+        measure(run, lambda variant, seed: 91.0 + seed, ["a", "b"])
+    with pytest.raises(Wrong, match="gives back a list"):
+        measure(run, lambda variant, seed: [seed], ["a", "b"])
+
+
+def test_starters():
+    assert starter("def f(x):\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### END SOLUTION") == (
+        "def f(x):\n    return ..."
+    )
+    assert starter("### BEGIN SOLUTION\na, b = 1, 2\nc = 3\n### END SOLUTION") == "a = ...\nb = ...\nc = ..."
+    assert starter("x = 1\n### BEGIN SOLUTION\nprint(x)\n### END SOLUTION") == "x = 1"
+    for source, says in {
+        "### BEGIN SOLUTION\n### BEGIN SOLUTION": "opens inside another",
+        "### END SOLUTION": "never opened",
+        "### BEGIN SOLUTION": "not closed",
+    }.items():
+        with pytest.raises(ValueError, match=says):
+            starter(source)
+
+
+def test_a_card_says_its_state_in_words_sign_and_colour():
+    cards = [check.padding.out_size(answer)._repr_html_() for answer in (..., lambda *a: 1, right)]
+    for card, sign, state in zip(cards, "○✗✓", ("to do", "wrong", "right"), strict=True):
+        assert sign in card
+        assert f'data-state="{state}"' in card
+        assert f">{state}</span>" in card
+    assert len({card.split("border-left:5px solid ")[1][:7] for card in cards}) == 3
+
+
+def test_a_card_escapes_what_an_answer_gives_back():
+    card = check.padding.to_56(lambda: "<script>")._repr_html_()
+    assert "<script>" not in card
+    assert "&lt;script&gt;" in card
+
+
+def test_an_unknown_checker_is_named():
+    with pytest.raises(AttributeError, match="no attribute 'sound'; the checkers are convolution"):
+        check.sound  # noqa: B018
+    with pytest.raises(KeyError, match="no exercise is called padding.sound"):
+        find("padding", "sound")
+
+
+def test_progress_is_kept_and_right_stays_right(file):
+    check.padding.out_size(lambda *a: 1)
+    assert solved.read()["padding.out_size"]["state"] == "wrong"
+    check.padding.out_size(right)
+    check.padding.out_size(lambda *a: 1)
+    assert solved.read()["padding.out_size"]["state"] == "right"
+    assert check.progress().solved == 1
+    assert check.progress().summary() == f"1 of {len(ENTRIES)} exercises solved"
+    assert not list(file.parent.glob("*.part"))
+    check.reset()
+    assert check.progress().solved == 0
+    check.reset()
+
+
+def test_an_untouched_exercise_leaves_no_file(file):
+    check.padding.out_size(...)
+    assert not file.exists()
+
+
+def test_worked_solutions_leave_no_progress(file):
+    check.pause()
+    check.padding.out_size(right)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"padding.out_size": 3, "gone.exercise": {"state": "right"}}', "\0"])
+def test_a_damaged_file_is_read_as_far_as_it_goes(file, content):
+    file.parent.mkdir(parents=True)
+    file.write_text(content)
+    assert check.progress().solved == 0
+    check.padding.out_size(right)
+    assert json.loads(file.read_text()).keys() == {"padding.out_size"}
+
+
+def test_a_folder_that_cannot_be_written_costs_no_verdict(file):
+    file.parent.parent.write_text("a file where the folder should be") if file.parent.parent.exists() else None
+    file.parent.parent.parent.mkdir(exist_ok=True, parents=True)
+    file.parent.parent.write_text("in the way")
+    assert check.padding.out_size(right).right
+
+
+def test_every_exercise_is_in_the_table_with_a_link():
+    shown = check.progress()
+    for entry in ENTRIES:
+        assert entry.title in repr(shown)
+        assert f'href="exercises/{entry.notebook}.ipynb"' in shown._repr_html_()
+
+
+def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    with pytest.raises(CheckFailedError, match="the \\+ 1 is missing"):
+        check.padding.out_size(lambda *a: right(*a) - 1)
+    with pytest.raises(CheckFailedError, match="to do"):
+        check.padding.out_size(...)
+    assert check.padding.out_size(right) is None
+    assert not file.exists()
+
+
+def test_command_line(monkeypatch, capsys, tmp_path):
+    check.padding.out_size(right)
+    assert main(["exercises"]) == 0
+    assert "1 of 63 exercises solved" in capsys.readouterr().out
+    assert main(["exercises", "--reset"]) == 0
+    assert check.progress().solved == 0
+
+
+def test_command_line_makes_a_course(capsys, tmp_path):
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "02-x.ipynb").write_text("{}")
+    words = ["exercises", "--course", str(tmp_path / "course"), "--solutions", str(tmp_path / "solutions")]
+    assert main(words) == 0
+    assert "02-x" in capsys.readouterr().out
+    assert (tmp_path / "course" / "source" / "02-x" / "02-x.ipynb").exists()
+    assert "configure" in (tmp_path / "course" / "nbgrader_config.py").read_text()
+    with pytest.raises(SystemExit, match="has no notebooks; name the folder"):
+        main(["exercises", "--course", str(tmp_path), "--solutions", str(tmp_path)])
+
+
+def test_a_course_needs_solutions(tmp_path):
+    with pytest.raises(FileNotFoundError, match="has no notebooks; name the folder of the worked solutions"):
+        make_course(tmp_path, tmp_path)
