@@ -92,6 +92,7 @@ def server(folder: Path, python: str = sys.executable) -> Iterator[str]:
         "JUPYTERLAB_WORKSPACES_DIR",
         "JUPYTER_RUNTIME_DIR",
         "IPYTHONDIR",
+        "XDG_DATA_HOME",  # progress in the exercises
     )
     # The kernel is found through the interpreter in use, and the user's own Jupyter settings stay out of it.
     environment = {**os.environ, **{name: str(private / name.lower()) for name in names}}

@@ -40,7 +40,7 @@ def make_exercises(path: Path) -> None:
     nbformat.write(handout(read(SOLUTIONS / path.name)), path)
 
 
-def name(path: Path) -> str:
+def title(path: Path) -> str:
     """What a notebook is called on the command line: its path under notebooks/ without the ending."""
     return path.relative_to(FOLDER).with_suffix("").as_posix()
 
@@ -92,7 +92,7 @@ def clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
 
 def main(names: list[str]) -> None:
     made = [EXERCISES / path.name for path in sorted(SOLUTIONS.glob("*.ipynb"))]
-    known = {name(path): path for path in sorted({*paths(), *made})}
+    known = {title(path): path for path in sorted({*paths(), *made})}
     if unknown := set(names) - known.keys():
         sys.exit(f"no notebook is called {' or '.join(unknown)}")
     for path in [known[each] for each in names or known]:
@@ -100,7 +100,7 @@ def main(names: list[str]) -> None:
         if path.parent == EXERCISES:
             make_exercises(path)
         nbformat.write(clean(run(path)), path)
-        print(f"{name(path)}: {time.perf_counter() - started:.0f} s", flush=True)
+        print(f"{title(path)}: {time.perf_counter() - started:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

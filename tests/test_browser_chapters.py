@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests import jupyterlab
-from tests.notebooks import FOLDER, paths
+from tests.notebooks import FOLDER, chapters
 
 pytestmark = [
     pytest.mark.browser,
@@ -15,14 +15,14 @@ ARTIFACTS = FOLDER.parent / "artifacts"
 ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
 CHAPTER_SECONDS = 280
 # The chapters after these bring no explorer of their own yet, and train for minutes; nbval runs them.
-CHAPTERS = [path.stem for path in paths() if path.stem <= "05-lenet"]
+CHAPTERS = [path.stem for path in chapters() if path.stem <= "05-lenet"]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """JupyterLab on a copy of the notebooks, and a browser."""
     folder = tmp_path_factory.mktemp("chapters")
-    for path in paths():
+    for path in chapters():
         shutil.copy(path, folder)
     with jupyterlab.server(folder) as url, jupyterlab.browser() as driven:
         yield url, driven

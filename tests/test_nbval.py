@@ -13,10 +13,10 @@ import xml.etree.ElementTree as ET
 import nbformat
 import pytest
 
-from tests.notebooks import FOLDER, code_cells, paths, read
+from tests.notebooks import FOLDER, chapters, code_cells, read
 
 ROOT = FOLDER.parent
-COPIED = [path for path in paths() if path.stem <= "04-pooling"]
+COPIED = [path for path in chapters() if path.stem <= "04-pooling"]
 CHANGED = "01-convolution"
 # cell id: what stands there, and what it is changed to; in the output or in the source
 CHANGES = {

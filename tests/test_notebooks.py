@@ -13,7 +13,7 @@ from cnnlab import models, scratch, train
 from cnnlab.models.googlenet import STAGES as GOOGLENET_STAGES
 from cnnlab.models.resnet import STAGES
 from cnnlab.models.vgg import CHANNELS, CONVS
-from tests.notebooks import FOLDER, KERNELSPEC, code_cells, paths, read
+from tests.notebooks import FOLDER, KERNELSPEC, chapters, code_cells, paths, read, title
 
 ROOT = FOLDER.parent
 NOTEBOOKS = paths()
@@ -22,12 +22,15 @@ NOTEBOOKS = paths()
 ALLOWED_TAGS = {
     "nbval-ignore-output": "the output depends on the machine or on training; the next cell asserts what must hold",
     "raises-exception": "the error is the lesson",
+    "solution": "left out of the exercise notebook",
 }
+# What an exercise's cells carry for a grader.
+ALLOWED_METADATA = {"tags", "nbgrader"}
 MOST_LINES = 25
 MOST_LINES_OF_A_CLASS = 40
 MOST_WORDS = 90
 
-each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=title)
 
 
 def words(markdown: str) -> int:
@@ -50,7 +53,8 @@ def test_valid_and_clean(path):
     ids = [cell.id for cell in notebook.cells]
     assert len(set(ids)) == len(ids)
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags"}, cell.id
+        graded = path.parent.name in ("exercises", "solutions")
+        assert set(cell.metadata) <= (ALLOWED_METADATA if graded else {"tags"}), cell.id
         assert set(cell.metadata.get("tags", [])) <= ALLOWED_TAGS.keys(), cell.id
 
 
@@ -111,7 +115,7 @@ def test_prose_comes_before_code(path):
     assert "cccc" not in kinds
 
 
-@each_notebook
+@pytest.mark.parametrize("path", chapters(), ids=title)
 def test_a_cell_whose_output_is_ignored_is_followed_by_a_check(path):
     """What training gives is held by a band that the same notebook asserts."""
     cells = code_cells(read(path))
@@ -124,7 +128,7 @@ def test_a_cell_whose_output_is_ignored_is_followed_by_a_check(path):
 @pytest.mark.parametrize("page", ["README.md", "notebooks/00-start.ipynb"])
 def test_every_chapter_is_linked(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    for path in NOTEBOOKS:
+    for path in chapters():
         if page.endswith("README.md") or path.stem != "00-start":
             assert f"{path.name})" in text, f"{page} does not link {path.name}"
 

@@ -23,7 +23,7 @@ def value_text(value: object) -> str:
         shape = "×".join(map(str, value.shape)) or "()"
         return f"tensor of shape {shape}, {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, float):
-        return _number(value)
+        return f"{value:.6g}"
     text = _nested(value) if isinstance(value, list | tuple) else " ".join(repr(value).split())
     return text if len(text) <= 200 else text[:199] + "…"
 
@@ -32,12 +32,7 @@ def _nested(value: object) -> str:
     if isinstance(value, list | tuple):
         inside = ", ".join(map(_nested, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
-    return _number(value) if isinstance(value, float) else value_text(value)
-
-
-def _number(value: float) -> str:
-    """Up to four significant digits more than needed to read it."""
-    return f"{value:.6g}"
+    return f"{value:.4g}" if isinstance(value, float) else value_text(value)
 
 
 def call_text(function: Callable | str, args: tuple, kwargs: dict) -> str:
@@ -79,7 +74,7 @@ def _fits(grid: list[list[float]]) -> bool:
 def _table(title: str, grid: list[list[float]], largest: float) -> str:
     rows = "".join("<tr>" + "".join(_cell(number, largest) for number in row) + "</tr>" for row in grid)
     label = f'<div style="font-size:12px;margin-bottom:3px">{escape(title)}</div>'
-    return f'<div>{label}<table style="border-collapse:collapse;margin:0">{rows}</table></div>'
+    return f'<div>{label}<table style="table-layout:auto;border-collapse:collapse;margin:0">{rows}</table></div>'
 
 
 def _cell(number: float, largest: float) -> str:

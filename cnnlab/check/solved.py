@@ -12,7 +12,7 @@ from platformdirs import user_data_path
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES, Entry
 
 SIGNS = {"right": "✓", "wrong": "✗", "to do": "○"}
-INKS = {"right": "#1f8a5b", "wrong": "#d1402f", "to do": "#6b7683"}
+INKS = {"right": "#1f8a5b", "wrong": "#d1402f", "to do": "#75808d"}
 
 _paused = False
 
@@ -94,7 +94,7 @@ class Progress:
             '<div style="max-width:820px;font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);'
             f'color:var(--jp-ui-font-color1,#1f2329)"><p style="margin:0 0 6px"><b>{self.summary()}</b></p>'
             f"{_bar(self.solved, len(self.states))}"
-            f'<table style="border-collapse:collapse;font-size:14px;width:100%;margin:8px 0">{rows}</table></div>'
+            f'<table style="table-layout:auto;border-collapse:collapse;font-size:14px;width:100%;margin:8px 0">{rows}</table></div>'
         )
 
     def _chapter(self, notebook: str, module: str) -> str:
@@ -112,7 +112,7 @@ class Progress:
         state = self.states[entry.key]
         return (
             f'<tr style="background:none"><td style="{cell};color:{INKS[state]};white-space:nowrap;width:72px">'
-            f'<b>{SIGNS[state]}</b> {state}</td><td style="{cell}">{escape(entry.title)}</td>'
+            f'<b>{SIGNS[state]}</b> {state}</td><td style="{cell};width:100%">{escape(entry.title)}</td>'
             f'<td style="{cell};white-space:nowrap">{entry.stars}</td>'
             f'<td style="{cell};padding-right:0;text-align:right;white-space:nowrap">{entry.minutes} min</td></tr>'
         )

@@ -8,7 +8,7 @@ from html import escape
 from cnnlab.check.catalogue import Entry
 
 # state: (sign, colour). The colours keep a contrast of 4 and more on white and on JupyterLab's dark paper.
-LOOKS = {"to do": ("○", "#6b7683"), "wrong": ("✗", "#d1402f"), "right": ("✓", "#1f8a5b")}
+LOOKS = {"to do": ("○", "#75808d"), "wrong": ("✗", "#d1402f"), "right": ("✓", "#1f8a5b")}
 
 
 class ToDo(Exception):  # noqa: N818 - a signal between modules, not an error
@@ -75,13 +75,15 @@ class Verdict:
         )
 
     def _table(self) -> str:
-        if not self.rows:
+        # What the picture shows need not be read as text too.
+        shown = [row for row in self.rows if not (self.picture and row[0] in ("given back", "wanted"))]
+        if not shown:
             return ""
         cell = "padding:1px 14px 1px 0;vertical-align:top;text-align:left;background:none"
         mono = "font-family:var(--jp-code-font-family,monospace);font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere"
         rows = "".join(
             f'<tr style="background:none"><td style="{cell};opacity:.75;white-space:nowrap">{escape(name)}</td>'
             f'<td style="{cell};{mono}">{escape(value)}</td></tr>'
-            for name, value in self.rows
+            for name, value in shown
         )
-        return f'<table style="border-collapse:collapse;margin:6px 0 0;font-size:13px">{rows}</table>'
+        return f'<table style="table-layout:auto;border-collapse:collapse;margin:6px 0 0;font-size:13px">{rows}</table>'
