@@ -46,16 +46,15 @@ def seen(run: Runner, model: nn.Module, c_in: int, channels: slice = slice(None)
 
 
 def expect_fields(run: Runner, model: nn.Module) -> None:
-    found = {name: seen(run, model, C_IN, slice(first, last)) for name, (first, last, _) in FIELDS.items()}
     for name, (first, last, side) in FIELDS.items():
-        if found[name] != (side, side):
-            other = sorted(found.values()) == sorted((side, side) for *_, side in FIELDS.values())
+        found = seen(run, model, C_IN, slice(first, last))
+        if found != (side, side):
+            every = sorted(seen(run, model, C_IN, slice(i, i + 1)) for i in range(JOINED))
+            moved = every == sorted((side, side) for a, b, side in FIELDS.values() for _ in range(a, b))
             raise Wrong(
                 f"The {name} branch, channels {first} to {last - 1} of the output, does not see {side} × {side} pixels.",
-                got="{} × {}".format(*found[name]),
-                slip="the branches are joined in another order: 1 × 1, 3 × 3, 5 × 5, pooling is asked for"
-                if other
-                else "",
+                got="{} × {}".format(*found),
+                slip="the branches are joined in another order than 1 × 1, 3 × 3, 5 × 5, pooling" if moved else "",
             )
 
 

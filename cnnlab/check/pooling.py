@@ -106,7 +106,9 @@ def average_as_conv(run, average_layer) -> str:
 
     def given(X, kernel, stride, padding):
         shape = "×".join(map(str, X.shape))
-        return f"average_layer({X.shape[1]}, kernel={kernel}, stride={stride}, padding={padding})(X), X of shape {shape}"
+        return (
+            f"average_layer({X.shape[1]}, kernel={kernel}, stride={stride}, padding={padding})(X), X of shape {shape}"
+        )
 
     applied.__name__ = "average_layer"
     if average_layer is Ellipsis:
@@ -131,8 +133,9 @@ def _random_weights(average_layer) -> bool:
 
 # ---- max pooling is not linear -----------------------------------------------------------------------------------------
 
-# Ways to a maximum that are no ReLU, by the beginning of PyTorch's own names for them.
+# Ways to a maximum that are no ReLU: the beginnings of PyTorch's own names for them, and comparisons in full.
 SHORTCUTS = ("max", "amax", "aminmax", "adaptive_max", "min", "amin", "sort", "topk", "where", "fmax", "fmin", "cummax")
+COMPARISONS = {"abs", "gt", "lt", "ge", "le"}
 
 
 class Watched(TorchDispatchMode):
@@ -142,7 +145,7 @@ class Watched(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
-        if name.startswith(SHORTCUTS):
+        if name.startswith(SHORTCUTS) or name in COMPARISONS:
             self.shortcut = self.shortcut or name
         return func(*args, **(kwargs or {}))
 
@@ -168,7 +171,9 @@ def not_linear(run, counterexample, relu_max_pool) -> str:
         "ReLU(a − b) must be added to b, not to a": folded(lambda a, b: F.relu(a - b) + a),
         "ReLU(a − b) is what a is larger by; b is missing": folded(lambda a, b: F.relu(a - b)),
         "this is the smaller of two: a − ReLU(a − b)": folded(lambda a, b: a - F.relu(a - b)),
-        "the folding starts from 0, so that windows of negative numbers give 0": lambda X, k: F.relu(F.max_pool2d(X, k)),
+        "the folding starts from 0, so that windows of negative numbers give 0": lambda X, k: F.relu(
+            F.max_pool2d(X, k)
+        ),
         "ReLU of a sum is no maximum": folded(lambda a, b: F.relu(a) + F.relu(b)),
         "this is the mean of each window": F.avg_pool2d,
         "only the first row of each window is read": lambda X, k: F.max_pool2d(X[..., ::k, :], (1, k)),
@@ -182,7 +187,14 @@ def not_linear(run, counterexample, relu_max_pool) -> str:
     return "Your two images break the rule for sums, and ReLU alone gives PyTorch's max pooling."
 
 
-POOLED = [((1, 1, 2, 2), 2), ((1, 1, 4, 4), 2), ((2, 3, 6, 4), 2), ((1, 2, 6, 9), 3), ((2, 1, 8, 8), 4), ((1, 2, 3, 3), 1)]
+POOLED = [
+    ((1, 1, 2, 2), 2),
+    ((1, 1, 4, 4), 2),
+    ((2, 3, 6, 4), 2),
+    ((1, 2, 6, 9), 3),
+    ((2, 1, 8, 8), 4),
+    ((1, 2, 3, 3), 1),
+]
 
 
 def _additive(pair: object) -> None:
@@ -239,7 +251,9 @@ def min_softmax(run, min_pool, softmax_pool) -> str:
     )
     soft = [
         call(*maps(shape, seed=i, scale=scale), k, beta)
-        for i, ((shape, k), scale, beta) in enumerate(zip(POOLED, (1, 1, 2, 1, 1, 1), (1.0, 3.0, 0.5, 2.0, 0.0, 1.0), strict=True))
+        for i, ((shape, k), scale, beta) in enumerate(
+            zip(POOLED, (1, 1, 2, 1, 1, 1), (1.0, 3.0, 0.5, 2.0, 0.0, 1.0), strict=True)
+        )
     ]
     soft.append(call(900 + maps((1, 1, 4, 4))[0], 2, 1.0))
     slips = {
@@ -257,10 +271,14 @@ def min_softmax(run, min_pool, softmax_pool) -> str:
             softmax_oracle(X, k, beta) / k**2
         ),
         "the weights are shared by the whole map; each window has its own": lambda X, k, beta: by_window(
-            ((beta * windows(X, k)).flatten(2).softmax(2).unflatten(2, windows(X, k).shape[2:]) * windows(X, k)).sum(2), X, k
+            ((beta * windows(X, k)).flatten(2).softmax(2).unflatten(2, windows(X, k).shape[2:]) * windows(X, k)).sum(2),
+            X,
+            k,
         ),
         "the weights are shared by all channels; each channel has its own": lambda X, k, beta: by_window(
-            ((beta * windows(X, k)).flatten(1, 2).softmax(1).unflatten(1, (X.shape[1], k * k)) * windows(X, k)).sum(2), X, k
+            ((beta * windows(X, k)).flatten(1, 2).softmax(1).unflatten(1, (X.shape[1], k * k)) * windows(X, k)).sum(2),
+            X,
+            k,
         ),
         "beta stands behind the softmax; it belongs inside": lambda X, k, beta: beta * softmax_oracle(X, k, 1.0),
     }
@@ -351,7 +369,15 @@ def last_of(window):
 @exercise
 def ties_gradient(run, max_pool_backward) -> str:
     draw, calls = torch.Generator().manual_seed(6), []
-    for h, w, k, s in ((2, 2, 2, 2), (4, 4, 2, 2), (4, 6, 2, 2), (6, 6, 3, 3), (5, 5, 3, 2), (5, 7, 2, 1), (7, 7, 3, 1)):
+    for h, w, k, s in (
+        (2, 2, 2, 2),
+        (4, 4, 2, 2),
+        (4, 6, 2, 2),
+        (6, 6, 3, 3),
+        (5, 5, 3, 2),
+        (5, 7, 2, 1),
+        (7, 7, 3, 1),
+    ):
         X = torch.randint(0, 3, (h, w), generator=draw).double()
         dY = torch.randn((h - k) // s + 1, (w - k) // s + 1, generator=draw, dtype=torch.float64)
         calls.append(call(X, dY, k, s))
@@ -373,7 +399,5 @@ def ties_gradient(run, max_pool_backward) -> str:
         ),
     }
     given = "max_pool_backward(X={}, dY={}, k={}, s={})"
-    compare(
-        run, max_pool_backward, calls, backward_oracle, slips, given=lambda *a: given.format(*map(value_text, a))
-    )
+    compare(run, max_pool_backward, calls, backward_oracle, slips, given=lambda *a: given.format(*map(value_text, a)))
     return "Ties, overlapping windows and windows with a stride agree with PyTorch's backward pass."

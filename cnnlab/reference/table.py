@@ -59,7 +59,7 @@ def cells(network: str, kind: str, result: Result | None, device_type: str = "cp
         f"{result.parameters:,}",
         f"{result.macs:,}",
         f"{result.bytes / 2**20:,.0f}",
-        f"{min(result.seconds):.0f}",
+        f"{min(result.seconds):.0f}" + (", 1 thread" if result.machine.get("threads") == "1" else ""),
         f"{test['mean']:.4f} ± {test['sd']:.4f} ({len(result.test)} seeds)",
         f"{test['min']:.4f}",
         f"{result.collapsed} of {len(result.test)}",

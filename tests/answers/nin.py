@@ -1,1 +1,33 @@
-WRONG = []
+# Experiments whose numbers are made up: what they say is known, and it takes no time.
+MADE_UP = "def {}(variant, seed, data):\n    return {}\n\nconclusion = {!r}"
+CLEAR = "0.8 + 0.01 * seed - 0.3 * (variant in (2, 10))"
+UNCLEAR = "0.5 + 0.1 * seed + 0.001 * (variant == 0.3)"
+COSTS = (
+    "@torch.no_grad()\ndef costs(model, X):\n    n = sum(p.numel() for p in model.parameters())\n    macs = kept = held = 0\n"
+    "    for layer in model:\n        Y = layer(X)\n        if isinstance(layer, (nn.Conv2d, nn.Linear)):\n"
+    "            macs += {}\n        kept += {}\n        held = {}\n        X = Y\n    return n, macs, kept, held"
+)
+MACS, KEPT, HELD = "layer.weight[0].numel() * Y.numel()", "Y.numel()", "max(held, X.numel() + Y.numel())"
+
+WRONG = [
+    ("one_by_one", MADE_UP.format("with_pointwise", CLEAR, "lower"), "does not follow"),
+    ("one_by_one", MADE_UP.format("with_pointwise", CLEAR, "no clear difference"), "one seed was looked at"),
+    ("one_by_one", MADE_UP.format("with_pointwise", "0.8 + 0.01 * seed", "higher"), "is the variant used?"),
+    ("one_by_one", MADE_UP.format("with_pointwise", "0.8 + 0.01 * variant", "higher"), "torch.manual_seed(seed)"),
+    ("costs", COSTS.format("layer.weight.numel()", KEPT, HELD), "Value 2 of 4"),
+    ("costs", COSTS.format("layer.weight.numel() * len(Y)", KEPT, HELD), "uses it at every pixel"),
+    ("costs", COSTS.format("layer.weight[0].numel() * Y[0].numel()", KEPT, HELD), "those of one image"),
+    (
+        "costs",
+        COSTS.format(MACS, "Y.numel() * (layer(X) is not X and hasattr(layer, 'weight'))", HELD),
+        "without weights",
+    ),
+    ("costs", COSTS.format(MACS, KEPT, "held + Y.numel()"), "can forget every map"),
+    ("costs", COSTS.format(MACS, KEPT, "max(held, Y.numel())"), "its input is there as well"),
+    ("in_one_step", "left = 9600\n\n" + MADE_UP.format("with_last_channels", CLEAR, "higher"), "these numbers go in"),
+    ("in_one_step", "left = 10\n\n" + MADE_UP.format("with_last_channels", CLEAR, "higher"), "comes later"),
+    ("in_one_step", "left = 250\n\n" + MADE_UP.format("with_last_channels", CLEAR, "lower"), "does not follow"),
+    ("dropout", MADE_UP.format("with_dropout", UNCLEAR, "higher"), "'no clear difference' does"),
+    ("dropout", MADE_UP.format("with_dropout", "0.4 + seed", "higher"), "between 0 and 1"),
+    ("dropout", MADE_UP.format("with_dropout", "str(seed)", "higher"), "A number is wanted"),
+]
