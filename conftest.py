@@ -1,7 +1,10 @@
 """What makes a plain `pytest --nbval notebooks` right: this environment's kernel, time-outs, what is compared."""
 
 import os
+import re
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent
 
@@ -13,6 +16,21 @@ if "CNNLAB_DATA" in os.environ:
 # Tests in several processes at once (`pytest -n …`): each takes its share of the cores, or all would wait for all.
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A module stays in one process, but for the exercises: there a chapter does, or one process would run for all."""
+    if config.getvalue("dist") != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByChapter(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            chapter = re.search(r"test_exercises\.py::\w+\[(\w+)\.", nodeid)
+            return chapter[1] if chapter else super()._split_scope(nodeid)
+
+    return ByChapter(config, log)
 
 
 def pytest_configure(config):

@@ -314,23 +314,25 @@ def kernels_and_images() -> list:
     return [call(draw(*image), draw(*weight), stride, padding) for image, weight, stride, padding in rows]
 
 
-def by_columns(X, K, stride, padding, order=lambda columns, c: columns):
-    """The convolution by a matrix product, its rows put in another order."""
-    columns = F.unfold(X[None], K.shape[2:], stride=stride, padding=padding)[0]
-    return (K.flatten(1) @ order(columns, len(X))).reshape(convolve(X, K, stride, padding).shape)
+def by_columns(X, K, stride, padding, pixels_first: str):
+    """The convolution by a matrix product in which the rows or the columns go pixel by pixel, the others by channel."""
+    columns, rows = F.unfold(X[None], K.shape[2:], stride=stride, padding=padding)[0], K.flatten(1)
+    if pixels_first == "rows":
+        rows = K.permute(0, 2, 3, 1).flatten(1)
+    else:
+        columns = columns.reshape(len(X), -1, columns.shape[1]).transpose(0, 1).reshape(columns.shape)
+    return (rows @ columns).reshape(convolve(X, K, stride, padding).shape)
 
 
 @exercise
 def by_matrix(run, conv_by_matmul) -> str:
-    def pixels_first(columns, c):
-        return columns.reshape(c, -1, columns.shape[1]).transpose(0, 1).reshape(columns.shape)
-
     def across(X, K, stride, padding):
         Y = convolve(X, K, stride, padding)
-        return Y.transpose(1, 2).reshape(Y.shape)
+        return Y.reshape(len(Y), Y.shape[2], Y.shape[1]).transpose(1, 2)
 
     slips = {
-        "a column holds pixel by pixel; K.flatten(1) goes channel by channel": lambda *x: by_columns(*x, pixels_first),
+        "the columns go pixel by pixel, and K.flatten(1) goes channel by channel": lambda *x: by_columns(*x, "columns"),
+        "the kernels go pixel by pixel, and F.unfold goes channel by channel": lambda *x: by_columns(*x, "rows"),
         "the stride is left out": lambda X, K, stride, padding: convolve(X, K, 1, padding),
         "the padding is left out": lambda X, K, stride, padding: convolve(X, K, stride, 0),
         "the kernels are turned; a layer does not turn them": lambda X, K, *rest: convolve(X, K.flip(2, 3), *rest),

@@ -74,8 +74,8 @@ def fewer_parameters(run, dense_weights, residual_weights, times, reason) -> str
         reason,
         "it writes few channels",
         {
-            "it reads few channels": "It reads more than a residual layer of that width: 120 to 216 channels, and a "
-            "plain block that grew as slowly would read 32.",
+            "it reads few channels": "It reads 120 to 216 channels, 168 on average: next to 248 that saves a factor of 1.5. "
+            "The rest, a factor of 7.75, is on the other side.",
             "it has no linear layer": "ResNet's only linear layer has 5,130 parameters of 11 million; your count is "
             "of convolutions alone.",
             "its kernels are 1 × 1": "All kernels counted here are 3 × 3. The bottleneck of the paper's larger networks "

@@ -108,7 +108,7 @@ def torchvisions(c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c
 
 @exercise
 def with_batch_norm(run, inception_bn) -> str:
-    model, oracle = build(run, inception_bn, C_IN, **WIDTHS), torchvisions(C_IN, **WIDTHS)
+    model, oracle = build(run, inception_bn, C_IN, *WIDTHS.values()), torchvisions(C_IN, **WIDTHS)
     layers = convolutions(C_IN, **WIDTHS)
     Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
     norms, plain = 2 * outputs(layers), weights(layers)
@@ -182,7 +182,7 @@ class Joined(nn.Module):
 
 @exercise
 def factorised(run, inception_v3, asymmetric) -> str:
-    model, oracle = build(run, inception_v3, C_IN, **WIDTHS), Joined(C_IN, **WIDTHS, kernels=((3, 3), (3, 3)))
+    model, oracle = build(run, inception_v3, C_IN, *WIDTHS.values()), Joined(C_IN, **WIDTHS, kernels=((3, 3), (3, 3)))
     Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
     layers = convolutions(C_IN, **WIDTHS)
     rest, (reduced, last) = weights(layers) + outputs(layers) - 25 * reduced_by(WIDTHS), WIDTHS["c5"]
@@ -197,7 +197,7 @@ def factorised(run, inception_v3, asymmetric) -> str:
     expect_no_negatives(Y, "every convolution is followed by a ReLU, the last ones too")
     expect_fields(run, model)
     expect_numbers(run, model, oracle, SHAPE, "a block made of two 3 × 3")
-    expect_gradients(run, build(run, inception_v3, C_IN, **WIDTHS), SHAPE)
+    expect_gradients(run, build(run, inception_v3, C_IN, *WIDTHS.values()), SHAPE)
     for c_in, c_out, n in ((3, 7, 3), (4, 6, 7), (5, 5, 5)):
         _pair(run, asymmetric, c_in, c_out, n)
     return "Both forms see as much as the kernel they replace, with fewer weights, and every weight gets a gradient."
@@ -261,7 +261,7 @@ class Added(nn.Module):
 
 @exercise
 def residual_inception(run, residual_inception) -> str:
-    model, oracle = build(run, residual_inception, C_IN, **WIDTHS), Added(C_IN, **WIDTHS)
+    model, oracle = build(run, residual_inception, C_IN, *WIDTHS.values()), Added(C_IN, **WIDTHS)
     joined = {
         "this is the joined width; a 1 × 1 convolution has to bring it back to the channels of X": JOINED,
         "X is joined to the branches; a shortcut is added": JOINED + C_IN,
@@ -288,19 +288,19 @@ def residual_inception(run, residual_inception) -> str:
     if seen(run, model, C_IN) != (5, 5):
         raise Wrong("An output pixel does not see 5 × 5 pixels; are all four branches joined?")
     expect_numbers(run, model, oracle, SHAPE, "relu(X + 1 × 1 of the joined branches)")
-    expect_gradients(run, build(run, residual_inception, C_IN, **WIDTHS), SHAPE)
+    expect_gradients(run, build(run, residual_inception, C_IN, *WIDTHS.values()), SHAPE)
     return "Zero weights leave relu(X), the branches can add and take away, and every parameter gets a gradient."
 
 
 def _expect_shortcut(run: Runner, answer) -> None:
     """What comes out when every parameter is zero, and whether the branches can take something away."""
-    model = build(run, answer, C_IN, **WIDTHS)
+    model = build(run, answer, C_IN, *WIDTHS.values())
     X = torch.randn(*SHAPE)
     with torch.no_grad():
         for _ in range(4):
             if (run(model, X) < F.relu(X) - 1e-6).any():
                 break
-            model = build(run, answer, C_IN, **WIDTHS)
+            model = build(run, answer, C_IN, *WIDTHS.values())
         else:
             raise Wrong(
                 "What is added is never below zero.",

@@ -148,7 +148,11 @@ WRONG = [
         changed(BY_MATRIX, (").reshape(-1, o_h, o_w)", ").reshape(-1, o_w, o_h).transpose(1, 2)")),
         "column by column",
     ),
-    ("by_matrix", changed(BY_MATRIX, ("K.flatten(1)", "K.permute(0, 2, 3, 1).flatten(1)")), "channel by channel"),
+    (
+        "by_matrix",
+        changed(BY_MATRIX, ("K.flatten(1)", "K.permute(0, 2, 3, 1).flatten(1)")),
+        "the kernels go pixel by pixel",
+    ),
     (
         "by_matrix",
         "def conv_by_matmul(X, K, stride=1, padding=0):\n    return F.conv2d(X[None], K, None, stride, padding)[0]",

@@ -113,7 +113,7 @@ WRONG = [
         "c_in is left out",
     ),
     ("fewer_parameters", COUNTS.format(DENSE, RESIDUAL, "248 / 32", "it writes few channels"), "not how many weights"),
-    ("fewer_parameters", COUNTS.format(DENSE, RESIDUAL, RATIO, "it reads few channels"), "It reads more"),
+    ("fewer_parameters", COUNTS.format(DENSE, RESIDUAL, RATIO, "it reads few channels"), "a factor of 1.5"),
     ("memory", KEPT.format(own="set()", back="sum(kept.values())", times=1.5), "leave them out"),
     ("memory", KEPT.format(own=OWN, back="total", times=1.5), "count each storage once"),
     ("memory", KEPT.format(own=OWN, back="sum(kept.values())", times=0.0678), "ratio of the parameters"),
