@@ -214,9 +214,9 @@ def _plain(value: object) -> bool:
     """Values that are cheap to copy and to compare."""
     if isinstance(value, list | tuple):
         return all(map(_plain, value))
-    return isinstance(value, int | float | str | bool | torch.Tensor | type(None)) and not (
-        isinstance(value, torch.Tensor) and value.requires_grad
-    )
+    if isinstance(value, torch.Tensor):
+        return not value.requires_grad and not value.is_meta
+    return isinstance(value, int | float | str | bool | type(None))
 
 
 def _same(now: object, kept: object) -> bool:

@@ -13,6 +13,7 @@ from cnnlab.check.verdict import ToDo, Wrong
 from cnnlab.data import FashionMNIST, fashion_mnist
 
 SEEDS = (0, 1, 2)
+CHANCE = 0.15  # accuracies of ten classes up to here are guessing
 HIGHER, LOWER, UNCLEAR = "higher", "lower", "no clear difference"
 
 
@@ -33,8 +34,7 @@ def measure(
     found = {}
     for variant in variants:
         found[variant] = [_one(run, experiment, variant, seed, args, share) for seed in seeds]
-    values = [value for row in found.values() for value in row]
-    if len(seeds) > 1 and len(set(values)) == len({tuple(row) for row in found.values()}) and _flat(found):
+    if len(seeds) > 1 and _flat(found):
         raise Wrong(
             "Every seed gives exactly the same number; call torch.manual_seed(seed) before the network is made."
         )
@@ -55,7 +55,8 @@ def _one(run: Runner, experiment: Callable, variant: object, seed: int, args: tu
 
 
 def _flat(found: dict[object, list[float]]) -> bool:
-    return all(len(set(row)) == 1 for row in found.values())
+    """Whether no seed makes a difference. Networks that all stay at chance are alike without anyone's fault."""
+    return all(len(set(row)) == 1 for row in found.values()) and any(row[0] > CHANCE for row in found.values())
 
 
 def _listed(variants: Sequence) -> str:

@@ -54,7 +54,8 @@ class Verdict:
         return self.state == "right"
 
     def __repr__(self) -> str:
-        lines = [f"{LOOKS[self.state][0]} {self.state}: {self.entry.title}. {self.sentence}"]
+        end = "" if self.entry.title.endswith("?") else "."
+        lines = [f"{LOOKS[self.state][0]} {self.state}: {self.entry.title}{end} {self.sentence}"]
         lines += [f"  {name}: {value}" for name, value in self.rows]
         return "\n".join(lines + ([f"  likely slip: {self.slip}"] if self.slip else []))
 

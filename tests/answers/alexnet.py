@@ -58,7 +58,7 @@ class Always(nn.Module):
 OVERFIT = """
 def overfit(images, seed, data):
     torch.manual_seed(seed)
-    net = init_xavier(models.build("alexnet", **SMALL | {"width": 0.0625, "dense": 64, "dropout": 0.0}), seed)
+    net = init_xavier(models.build("alexnet", **SMALL | {"dropout": 0.0}), seed)
     few = replace(data, train=data.train.subset(images), valid=data.valid.subset(20))
     recipe = {"epochs": 4_000 // images, "lr": 2e-3, "optimizer": "adamw", "schedule": "one-cycle", "batch_size": 20}
     fit(net, few, seed=seed, progress=False, **recipe)
