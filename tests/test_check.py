@@ -174,6 +174,7 @@ def test_judging_moves_nobodys_random_numbers():
         ((1, 3), (1, 2), "Value 2 of 2"),
         ((1,), (1, 2), "1 values instead of 2"),
         ("b", "a", "differs"),
+        (10**400, 0.5, "larger than any"),
         (True, 1, "A number is wanted"),
     ],
 )
@@ -229,6 +230,10 @@ def test_numbers():
     assert caught.value.slip == "twice"
     with pytest.raises(Wrong, match="too small"):
         number(9, 10)
+    with pytest.raises(Wrong, match="too large"):
+        number(10**400, 10.5)
+    with pytest.raises(Wrong, match="too small"):
+        number(-(10**400), 10.5)
     with pytest.raises(Wrong, match="a number is asked for"):
         number("ten", 10)
     with pytest.raises(ToDo):

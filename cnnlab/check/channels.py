@@ -224,6 +224,8 @@ def triple_differs(triple: object) -> None:
     values = triple.tolist() if isinstance(triple, torch.Tensor) else triple
     if not isinstance(values, list | tuple) or len(values) != 3 or not all(isinstance(v, int | float) for v in values):
         raise Wrong("triple should be three numbers (a, b, c).", got=value_text(triple))
+    if max(map(abs, values)) > torch.finfo(torch.float32).max:
+        raise Wrong("triple should be numbers that float32 can hold.", got=value_text(triple))
     a, b, c = (torch.tensor(float(value), dtype=torch.float32) for value in values)
     first, second = ((a + b) + c).item(), (a + (b + c)).item()
     if first != first or second != second or abs(first) == float("inf") or abs(second) == float("inf"):

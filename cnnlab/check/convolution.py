@@ -35,8 +35,8 @@ def kernel(given: object, name: str) -> torch.Tensor:
     if not isinstance(given, torch.Tensor) or given.dim() != 2:
         got = value_text(given) if isinstance(given, torch.Tensor) else a_kind(given)
         raise Wrong(f"{name} should be a tensor with two axes, rows and columns.", got=got)
-    if max(given.shape) > 7 or given.is_complex() or not torch.isfinite(given.double()).all():
-        raise Wrong(f"{name} should hold real numbers and have at most 7 rows and columns.", got=value_text(given))
+    if given.numel() == 0 or max(given.shape) > 7 or given.is_complex() or not torch.isfinite(given.double()).all():
+        raise Wrong(f"{name} should hold real numbers, in 1 to 7 rows and columns.", got=value_text(given))
     return given.double()
 
 

@@ -17,6 +17,7 @@ from cnnlab.check.catalogue import find
 from cnnlab.check.showing import call_text, grids, value_text
 from cnnlab.check.verdict import CheckFailedError, ToDo, Verdict, Wrong
 
+LARGEST = 10**300  # beyond it a whole number cannot be set against a float
 Call = tuple[tuple, dict[str, Any]]
 
 
@@ -178,6 +179,8 @@ def _number_difference(got: object, wanted: float, tolerance: float) -> str:
         got = got.item()
     if isinstance(got, bool) or not isinstance(got, int | float):
         return f"A number is wanted, and it gives back {a_kind(got)}."
+    if isinstance(got, int) and abs(got) > LARGEST:
+        return "The number is larger than any that a computer calculates with."
     if got != got:
         return "It gives back NaN; is something divided by zero?"
     if isinstance(wanted, int) and got == wanted and isinstance(got, float):
@@ -220,6 +223,7 @@ def number(
         given = given.item()
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise Wrong(f"{name} is {value_text(given)}; a number is asked for.")
+    given = max(-LARGEST, min(LARGEST, given))
     if abs(given - wanted) <= within * abs(wanted) + 1e-12 * abs(wanted):
         return
     for sentence, slip in (slips or {}).items():
