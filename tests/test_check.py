@@ -234,6 +234,8 @@ def test_numbers():
         number(10**400, 10.5)
     with pytest.raises(Wrong, match="too small"):
         number(-(10**400), 10.5)
+    with pytest.raises(Wrong, match="is NaN"):
+        number(float("nan"), 10)
     with pytest.raises(Wrong, match="a number is asked for"):
         number("ten", 10)
     with pytest.raises(ToDo):

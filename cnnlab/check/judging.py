@@ -223,6 +223,8 @@ def number(
         given = given.item()
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise Wrong(f"{name} is {value_text(given)}; a number is asked for.")
+    if given != given:
+        raise Wrong(f"{name} is NaN; is something divided by zero?")
     given = max(-LARGEST, min(LARGEST, given))
     if abs(given - wanted) <= within * abs(wanted) + 1e-12 * abs(wanted):
         return
