@@ -296,6 +296,8 @@ def test_experiments_that_measure_nothing_are_refused():
     with pytest.raises(Wrong, match="Every seed gives exactly the same"):
         measure(run, lambda variant, seed: {"a": 0.1, "b": 0.2}[variant], ["a", "b"])
     assert measure(run, lambda variant, seed: 0.1 if variant == "a" else 0.1 + seed / 100, ["a", "b"])["a"] == [0.1] * 3
+    with pytest.raises(Wrong, match="Every seed gives exactly the same"):
+        measure(run, lambda variant, seed: 0.1, ["a", "b"])
     with pytest.raises(Wrong, match="is the variant used"):
         measure(run, lambda variant, seed: 0.1 + seed / 100, ["a", "b"])
     with pytest.raises(Wrong, match="between 0 and 1"):
