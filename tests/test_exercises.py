@@ -3,10 +3,13 @@
 import collections
 import copy
 import importlib
+import inspect
 import re
 import textwrap
 
 import pytest
+import torch
+from torch import nn
 
 from cnnlab import check
 from cnnlab.check import solved
@@ -102,6 +105,34 @@ def test_a_wrong_answer_is_told_its_slip(entry, source, says):
     verdict = judge(entry, textwrap.dedent(source))
     assert verdict.state == "wrong", verdict
     assert says in repr(verdict), verdict
+
+
+class Raising(nn.Module):
+    """A network with a parameter whose forward pass always fails."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, X):
+        raise RuntimeError("no way through")
+
+
+# What may be handed over instead of an answer, or come back from one.
+NONSENSE = {
+    "nothing": None, "a number": 3, "nan": float("nan"), "huge": 10**400, "text": "ReLU", "list": [1, "a"],
+    "dict": {1: 2}, "tensor": torch.zeros(2, 2), "empty": torch.zeros(0), "complex": torch.ones(1, 1, 2, 2) * 1j,
+    "class": nn.ReLU, "layer": nn.Identity(), "linear": nn.Linear(2, 2), "raising": Raising(),
+}  # fmt: skip
+
+
+@each_entry
+def test_nonsense_is_refused_without_an_exception(entry):
+    exercise = getattr(getattr(check, entry.module), entry.name)
+    count = len(inspect.signature(exercise.judge).parameters) - 1
+    for thing in NONSENSE.values():
+        for answer in (thing, lambda *a, thing=thing, **k: thing):
+            assert exercise(*[answer] * count).state in ("wrong", "to do")
 
 
 @each_chapter

@@ -5,11 +5,11 @@ verdict     to do, wrong or right: the card
 calling     a learner's function called within limits: time, printing, changed inputs, errors in words
 judging     what checkers share: compare on many calls, recognise a slip, numbers and choices
 showing     values and calls as short text, small grids side by side
-networks    shapes, counts and gradients of a network that a learner built
+networks    shapes, counts and gradients of a network that a learner built; what a run uses, computes and keeps
 experiments what a learner's experiment measured, and whether the conclusion follows
 solved      which exercises are solved: a file in the user's folder
 handout     a solution notebook -> the exercise notebook
-and one module of checkers a chapter: convolution, padding, channels, pooling, lenet, alexnet, vgg, nin, googlenet,
+and one module of checkers a chapter, a folder where it is long: convolution, padding, channels, pooling, lenet, alexnet, vgg, nin, googlenet,
 batch_norm, resnet, densenet.
 """
 

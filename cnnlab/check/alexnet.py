@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 from functools import cache
 
@@ -10,10 +9,10 @@ import torch
 from torch import nn
 
 from cnnlab import models
-from cnnlab.check.experiments import SEEDS, conclude, measure, table
+from cnnlab.check.experiments import SEEDS, conclude, measure, small_data, table
 from cnnlab.check.judging import difference, exercise
-from cnnlab.check.lenet import SHAPES, by_hand, data_of
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
+from cnnlab.check.lenet import SHAPES, by_hand
+from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape, kept_bytes, used_layers
 from cnnlab.check.showing import value_text
 from cnnlab.check.verdict import Wrong
 from cnnlab.train import evaluate, fit, init_xavier
@@ -61,7 +60,7 @@ def curve_fault(value: object) -> str:
 @exercise
 def more_epochs(run, curve, about_gain, about_last) -> str:
     networks = ["lenet", "alexnet"]
-    results = all_of(run, curve, networks, data_of(1_000, 500), curve_fault)
+    results = all_of(run, curve, networks, small_data(1_000, 500), curve_fault)
     gains = part(run, results, networks, lambda row: row[-1] - row[EARLY - 1], share=False)
     last = part(run, results, networks, lambda row: row[-1])
     conclude(about_gain, gains, "about_gain")
@@ -80,7 +79,7 @@ RECIPE = {"epochs": 3, "lr": 2e-3, "optimizer": "adamw", "schedule": "one-cycle"
 def trained(make, seed: int) -> float:
     """Validation accuracy of make() after the small recipe."""
     torch.manual_seed(seed)
-    return fit(init_xavier(make(), seed), data_of(1_500, 500), seed=seed, **RECIPE).valid_accuracy
+    return fit(init_xavier(make(), seed), small_data(1_500, 500), seed=seed, **RECIPE).valid_accuracy
 
 
 def quarter() -> nn.Module:
@@ -95,13 +94,9 @@ def quarter_trained(seed: int) -> float:
 
 def layers_used(run, model: nn.Module) -> list[str]:
     """The kinds of the convolutions and linear layers in the order in which a forward pass uses them."""
-    used, layers = [], [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
-    handles = [layer.register_forward_hook(lambda layer, *_: used.append(type(layer).__name__)) for layer in layers]
-    with torch.no_grad():
+    with torch.no_grad(), used_layers(model, nn.Conv2d, nn.Linear) as used:
         run(model, torch.randn(2, 1, 28, 28), given="model(X), X of shape 2×1×28×28")
-    for handle in handles:
-        handle.remove()
-    return used
+    return [type(each.layer).__name__ for each in used]
 
 
 def expect_alexnet(run, model: nn.Module) -> None:
@@ -141,15 +136,7 @@ def small_alexnet(run, small_alexnet) -> str:
 
 def kept_megabytes(model: nn.Module, X: torch.Tensor) -> float:
     """What one forward pass keeps in memory for the backward pass, weights not counted."""
-    weights, found = {weight.untyped_storage().data_ptr() for weight in model.parameters()}, {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        model(X)
-    return sum(size for place, size in found.items() if place not in weights) / 1e6
+    return kept_bytes(model, X) / 1e6
 
 
 FEW, MANY = 16, 256  # images a batch
@@ -167,7 +154,7 @@ def batch_fault(value: object) -> str:
 @exercise
 def batch_size(run, measured, about_accuracy, about_time, about_memory) -> str:
     sizes = [FEW, MANY]
-    results = all_of(run, measured, sizes, data_of(1_000, 500), batch_fault)
+    results = all_of(run, measured, sizes, small_data(1_000, 500), batch_fault)
     accuracy = part(run, results, sizes, lambda row: row[0])
     seconds = part(run, results, sizes, lambda row: row[1], share=False)
     memory = {size: [results[size, seed][2] for seed in SEEDS] for size in sizes}
@@ -181,19 +168,6 @@ def batch_size(run, measured, about_accuracy, about_time, about_memory) -> str:
     means = [[statistics.fmean(found[size]) for size in sizes] for found in (accuracy, seconds, memory)]
     texts = ("accuracy {:.2f} and {:.2f}", "{:.2f} s and {:.2f} s", "{:.1f} MB and {:.1f} MB")
     return f"Batches of {FEW} and {MANY}: " + ", ".join(t.format(*m) for t, m in zip(texts, means, strict=True)) + "."
-
-
-@contextlib.contextmanager
-def dense_inputs(model: nn.Module):
-    """What the linear layers are given while the block runs, in order of use."""
-    seen = []
-    layers = [layer for layer in model.modules() if isinstance(layer, nn.Linear)]
-    handles = [layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach())) for layer in layers]
-    try:
-        yield seen
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def expect_relu_lenet(run, model: nn.Module) -> None:
@@ -221,9 +195,10 @@ def expect_dropout(run, model: nn.Module, p: float) -> None:
     X = torch.randn(64, 1, 28, 28, dtype=torch.float64)
     for weight in list(model.parameters())[4:]:
         weight.fill_(weight.dim() == 1)  # weights 0 and biases 1: every dense layer puts out ones
-    with dense_inputs(model) as seen:
+    with used_layers(model, nn.Linear) as used:
         run(model.eval(), X)
         Y = run(model.train(), X)
+    seen = [each.x for each in used]
     call = f"lenet_dropout({p}) in training mode"
     if len(seen) != 6:
         raise Wrong("Three nn.Linear layers are wanted.", call=call, got=f"{len(seen) // 2}")
@@ -262,7 +237,7 @@ def lenet_dropout(run, lenet_dropout, gap, conclusion) -> str:
         model = build(run, lenet_dropout, p)
         expect_relu_lenet(run, model)
         expect_dropout(run, model, p)
-    found = measure(run, gap, [0.0, 0.5], data_of(300, 300), share=False)
+    found = measure(run, gap, [0.0, 0.5], small_data(300, 300), share=False)
     return "The network is right. " + conclude(conclusion, found)
 
 
@@ -271,7 +246,7 @@ SCARCE, PLENTY, KNOWN, GAP = 100, 2_000, 0.95, 0.2
 
 def gap_of(run, overfit, images: int, seed: int) -> tuple[float, float]:
     """Accuracy at rest of the network that overfit(images, seed, data) trains: on its own images, on validation."""
-    data, call = data_of(PLENTY), f"overfit({images}, seed={seed}, data)"
+    data, call = small_data(PLENTY, 1_000), f"overfit({images}, seed={seed}, data)"
     model = run(overfit, images, seed, data, fresh=True, given=call)
     if not isinstance(model, nn.Module):
         raise Wrong("The trained network is wanted; return net, not what fit gives back.", call=call)

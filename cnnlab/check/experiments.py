@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 
 from cnnlab.check.calling import Runner, a_kind
+from cnnlab.check.judging import filled
 from cnnlab.check.showing import value_text
-from cnnlab.check.verdict import ToDo, Wrong
+from cnnlab.check.verdict import Wrong
 from cnnlab.data import FashionMNIST, fashion_mnist
 
 SEEDS = (0, 1, 2)
@@ -18,10 +20,10 @@ HIGHER, LOWER, UNCLEAR = "higher", "lower", "no clear difference"
 
 
 @cache
-def small_data(images: int = 2_000, size: int = 28) -> FashionMNIST:
-    """That many training images and 2,000 for validation, classes balanced, on the processor."""
-    data = fashion_mnist(size, device="cpu", subset=images)
-    return FashionMNIST(data.train, data.valid.subset(2_000), data.test, data.source)
+def small_data(images: int = 2_000, valid: int = 2_000) -> FashionMNIST:
+    """So many images for training and for validation, classes balanced, on the processor."""
+    data = fashion_mnist(device="cpu", subset=images)
+    return replace(data, valid=data.valid.subset(valid))
 
 
 def measure(
@@ -91,8 +93,7 @@ def possible(first: Sequence[float], second: Sequence[float]) -> set[str]:
 
 def conclude(picked: object, found: dict[object, list[float]], name: str = "conclusion") -> str:
     """Judges a conclusion about two variants, the second next to the first. Returns a sentence with the numbers."""
-    if picked is Ellipsis:
-        raise ToDo
+    filled(picked)
     choices = (HIGHER, LOWER, UNCLEAR)
     if picked not in choices:
         raise Wrong(

@@ -9,12 +9,13 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from cnnlab.check import solved
-from cnnlab.check.calling import SECONDS, Runner, a_kind
+from cnnlab.check.calling import SECONDS, Runner, a_kind, in_words
 from cnnlab.check.catalogue import find
-from cnnlab.check.showing import call_text, grids, value_text
+from cnnlab.check.showing import call_text, grids, sizes, value_text
 from cnnlab.check.verdict import CheckFailedError, ToDo, Verdict, Wrong
 
 LARGEST = 10**300  # beyond it a whole number cannot be set against a float
@@ -27,7 +28,7 @@ class Exercise:
     def __init__(self, judge: Callable[..., str], seconds: float):
         functools.update_wrapper(self, judge)
         self.judge, self.seconds = judge, seconds
-        self.entry = find(judge.__module__.rsplit(".", 1)[1], judge.__name__)
+        self.entry = find(judge.__module__.split(".")[2], judge.__name__)
         self.verdict: Verdict | None = None  # the last one
 
     def __call__(self, *answers) -> Verdict | None:
@@ -59,7 +60,13 @@ class Exercise:
             return Verdict(self.entry, "right", says)
         except ToDo:
             return Verdict(self.entry, "to do", "Replace the dots in the cell above, run it, then run this check.")
-        except Wrong as wrong:
+        except Exception as error:
+            # Most answers are run by `run`, which tells what they raise; this is for odd things that are handed over.
+            wrong = (
+                error
+                if isinstance(error, Wrong)
+                else Wrong(f"The check cannot follow this answer. {in_words(error, self.seconds)}")
+            )
             rows = tuple((name, value) for name, value in wrong.rows.items() if value)
             return Verdict(self.entry, "wrong", wrong.sentence, rows, wrong.slip, wrong.picture)
 
@@ -74,9 +81,21 @@ def grading() -> bool:
     return bool(os.environ.get("NBGRADER_EXECUTION"))
 
 
+def filled(*answers: object) -> None:
+    """Raises ToDo where one of the answers is still the dots of the starter."""
+    if any(answer is Ellipsis for answer in answers):
+        raise ToDo
+
+
 def call(*args, **kwargs) -> Call:
     """One call to compare on."""
     return args, kwargs
+
+
+def seeded(seed: int = 0):
+    """A function that draws float64 tensors of a shape, the same ones in every check."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
 def compare(
@@ -145,6 +164,8 @@ def difference(got: object, wanted: object, tolerance: float = 1e-6) -> str:
         return "It gives back None; is a return missing?"
     if isinstance(wanted, torch.Tensor):
         return _tensor_difference(got, wanted, tolerance)
+    if isinstance(wanted, bool) and isinstance(got, np.bool_ | torch.Tensor) and np.size(got) == 1:
+        got = bool(got)  # the truth values of numpy and torch are as good as Python's own
     if isinstance(wanted, bool | str) or wanted is None:
         return "" if type(got) is type(wanted) and got == wanted else "The answer differs."
     if isinstance(wanted, int | float):
@@ -158,8 +179,7 @@ def _tensor_difference(got: object, wanted: torch.Tensor, tolerance: float) -> s
     if not isinstance(got, torch.Tensor):
         return f"A tensor is wanted, and it gives back {a_kind(got)}."
     if got.shape != wanted.shape:
-        mine, theirs = ("×".join(map(str, shape)) or "()" for shape in (got.shape, wanted.shape))
-        return f"The shape is {mine} instead of {theirs}."
+        return f"The shape is {sizes(got.shape)} instead of {sizes(wanted.shape)}."
     if got.is_floating_point() != wanted.is_floating_point():
         return f"The numbers are {str(got.dtype)[6:]} instead of {str(wanted.dtype)[6:]}."
     if wanted.is_floating_point() and torch.isnan(got).any() and not torch.isnan(wanted).any():
@@ -202,8 +222,7 @@ def _sequence_difference(got: object, wanted: Sequence, tolerance: float) -> str
 
 def choose(picked: object, right: str, refused: Mapping[str, str], name: str = "answer") -> None:
     """A choice. `refused` gives each wrong choice the sentence that shows why. Raises ToDo or Wrong."""
-    if picked is Ellipsis:
-        raise ToDo
+    filled(picked)
     choices = sorted([right, *refused])
     if picked not in choices:
         listed = ", ".join(map(repr, choices))
@@ -217,8 +236,7 @@ def number(
 ) -> None:
     """A number. `slips` gives a sentence for numbers that come from a known mistake; `within` is the tolerance as a
     share of `wanted`. Raises ToDo or Wrong, which keeps the wanted number to itself."""
-    if given is Ellipsis:
-        raise ToDo
+    filled(given)
     if isinstance(given, torch.Tensor) and given.numel() == 1:
         given = given.item()
     if isinstance(given, bool) or not isinstance(given, int | float):

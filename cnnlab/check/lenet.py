@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections import OrderedDict
-from dataclasses import replace
 from functools import cache
 
 import torch
@@ -13,20 +12,11 @@ from torch.nn import functional as F
 
 from cnnlab import models
 from cnnlab.check.experiments import HIGHER, LOWER, UNCLEAR, conclude, measure, small_data, table
-from cnnlab.check.judging import difference, exercise
+from cnnlab.check.judging import difference, exercise, filled
 from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
 from cnnlab.check.showing import value_text
-from cnnlab.check.verdict import ToDo, Wrong
-from cnnlab.data import FashionMNIST
+from cnnlab.check.verdict import Wrong
 from cnnlab.train import fit
-
-
-@cache
-def data_of(images: int, valid: int = 1_000) -> FashionMNIST:
-    """So many images for training and for validation."""
-    data = small_data(images)
-    return replace(data, valid=data.valid.subset(valid))
-
 
 POOLS = {"avg": F.avg_pool2d, "max": F.max_pool2d}
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "relu": torch.relu}
@@ -92,13 +82,12 @@ def max_relu(run, lenet, accuracy, larger) -> str:
     for pool in POOLS:
         for activation in ACTIVATIONS:
             expect_lenet(run, lenet, pool, activation)
-    if larger is Ellipsis:
-        raise ToDo
+    filled(larger)
     words = {"ReLU": HIGHER, "max pooling": LOWER, UNCLEAR: UNCLEAR}
     if larger not in words:
         raise Wrong(f"larger is {value_text(larger)}; choose one of {', '.join(map(repr, words))}.")
     first, *changed = variants = [("avg", "sigmoid"), ("max", "sigmoid"), ("avg", "relu")]
-    found = measure(run, accuracy, variants, data_of(2_000))
+    found = measure(run, accuracy, variants, small_data(2_000, 1_000))
     by_pool, by_relu = ([b - a for a, b in zip(found[first], found[other], strict=True)] for other in changed)
     gains = {"gain by max pooling": by_pool, "gain by ReLU": by_relu}
     return conclude_in_words(larger, words, gains)
@@ -217,7 +206,7 @@ def expect_activations(run, answer, net, X) -> None:
 def activations(run, activations, spread, conclusion) -> str:
     for net, X in some_nets():
         expect_activations(run, activations, net, X)
-    found = measure(run, spread, ["garments", "noise"], data_of(2_000, 500), share=False)
+    found = measure(run, spread, ["garments", "noise"], small_data(2_000, 500), share=False)
     return conclude(conclusion, found)
 
 
@@ -226,7 +215,7 @@ CHANGES = ("none", "small rate", "tiny weights", "more epochs")
 
 @exercise
 def settings(run, accuracy_after, about_rate, about_weights, about_epochs) -> str:
-    found = measure(run, accuracy_after, CHANGES, data_of(1_000, 500))
+    found = measure(run, accuracy_after, CHANGES, small_data(1_000, 500))
     for change in CHANGES[1:]:
         if found[change] == found["none"]:
             raise Wrong(

@@ -2,14 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.check.calling import Runner, a_kind
-from cnnlab.check.showing import value_text
+from cnnlab.check.judging import difference
+from cnnlab.check.showing import sizes, value_text
 from cnnlab.check.verdict import Wrong
+
+
+class Used(NamedTuple):
+    """One use of a layer."""
+
+    name: str
+    layer: nn.Module
+    x: torch.Tensor
+    y: torch.Tensor
+
+
+@contextlib.contextmanager
+def used_layers(model: nn.Module, *kinds: type[nn.Module]) -> Iterator[list[Used]]:
+    """A list that fills with every use of a layer of these kinds, in order; of every layer without parts by default."""
+    used, names = [], {layer: name for name, layer in model.named_modules()}
+
+    def note(layer, inputs, y):
+        used.append(Used(names[layer], layer, inputs[0], y))
+
+    watched = [layer for layer in names if (isinstance(layer, kinds) if kinds else not list(layer.children()))]
+    handles = [layer.register_forward_hook(note) for layer in watched]
+    try:
+        yield used
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def macs(compute: Callable[[], object]) -> int:
+    """Multiply-accumulates of what `compute` does, by PyTorch's own counter, which counts both halves of each."""
+    with FlopCounterMode(display=False) as counter:
+        compute()
+    return counter.get_total_flops() // 2
+
+
+class Operations(TorchDispatchMode):
+    """Notes what PyTorch is asked to compute while it is entered: `names`, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.names: list[str] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.names.append(function.overloadpacket.__name__)
+        return function(*args, **(kwargs or {}))
+
+
+def kept_bytes(model: nn.Module, X: torch.Tensor, *, own: bool = False, twice: bool = False) -> int:
+    """Bytes that autograd keeps for the backward pass. own: parameters count; twice: a tensor counts at every use."""
+    found, total = {}, 0
+    held = [] if own else [*model.parameters(), *model.buffers()]
+    mine = {tensor.untyped_storage().data_ptr() for tensor in held}
+
+    def pack(tensor):
+        nonlocal total
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in mine:
+            found[storage.data_ptr()] = storage.nbytes()
+            total += tensor.numel() * tensor.element_size()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model(X)
+    return total if twice else sum(found.values())
 
 
 def build(run: Runner, answer: Callable, *args, **kwargs) -> nn.Module:
@@ -85,9 +154,17 @@ def expect_gradients(run: Runner, model: nn.Module, shape: Sequence[int]) -> Non
         )
 
 
-def sizes(shape: Sequence[int]) -> str:
-    """A shape as text.
-    >>> sizes((1, 3, 8, 8))
-    '1×3×8×8'
-    """
-    return "×".join(map(str, shape))
+def expect_numbers(run: Runner, model: nn.Module, wanted: nn.Module, shape: Sequence[int], whose: str) -> None:
+    """Wrong where the model gives other numbers than `wanted` with the same parameters, if they come in one order."""
+    mine, theirs = list(model.parameters()), list(wanted.parameters())
+    if [p.shape for p in mine] != [p.shape for p in theirs]:
+        return  # built in another order, which is no mistake
+    with torch.no_grad():
+        for p, q in zip(mine, theirs, strict=True):
+            p.copy_(q.copy_(torch.randn_like(q) * 0.5))
+    X = torch.randn(*shape, dtype=torch.float64)
+    got = run(model.double().train(), X, given=f"model(X), X of shape {sizes(shape)}")
+    fault = difference(got, wanted.double().train()(X), 1e-6)
+    model.float()
+    if fault:
+        raise Wrong(f"With the same weights it computes other numbers than {whose}. {fault}")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.check.experiments import conclude, measure, small_data
 from cnnlab.check.judging import call, compare, exercise, number
-from cnnlab.check.networks import sizes
+from cnnlab.check.networks import macs, parameters, used_layers
+from cnnlab.check.showing import sizes
 from cnnlab.data import FashionMNIST
 
 
 def few() -> FashionMNIST:
     """Images of an experiment. Few to validate by: the seeds lie much further apart than 500 images blur."""
-    data = small_data(1_000)
-    return dataclasses.replace(data, valid=data.valid.subset(500))
+    return small_data(1_000, 500)
 
 
 @exercise
@@ -40,29 +38,20 @@ class Layer(NamedTuple):
 
 
 def layers_of(model: nn.Module, X: torch.Tensor) -> list[Layer]:
-    rows, hooks = [], []
-    for layer in model:
-        params = sum(p.numel() for p in layer.parameters())
-        hook = lambda module, x, y, params=params: rows.append(Layer(module, params, x[0].numel(), y.numel()))  # noqa: E731
-        hooks.append(layer.register_forward_hook(hook))
-    with torch.no_grad():
+    with torch.no_grad(), used_layers(model) as used:
         model(X)
-    for hook in hooks:
-        hook.remove()
-    return rows
+    return [Layer(layer, parameters(layer), x.numel(), y.numel()) for _, layer, x, y in used]
 
 
-def flops(model: nn.Module, X: torch.Tensor) -> int:
-    """PyTorch's own count, which has a multiplication and an addition for each MAC."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(X)
-    return counter.get_total_flops()
+@torch.no_grad()
+def macs_of(model: nn.Module, X: torch.Tensor) -> int:
+    return macs(lambda: model(X))
 
 
 def costs_oracle(model, X):
     rows = layers_of(model, X)
     training, prediction = sum(row.wrote for row in rows), max(row.read + row.wrote for row in rows)
-    return sum(row.params for row in rows), flops(model, X) // 2, training, prediction
+    return sum(row.params for row in rows), macs_of(model, X), training, prediction
 
 
 def with_other(place: int, other):
@@ -84,11 +73,9 @@ SLIPS = {
     "the biases are missing from the parameters": with_other(
         0, lambda model, X, rows: sum(row.module.weight.numel() for row in rows if is_weighted(row))
     ),
-    "the MACs are those of one image; X may hold several": with_other(
-        1, lambda model, X, rows: flops(model, X[:1]) // 2
-    ),
+    "the MACs are those of one image; X may hold several": with_other(1, lambda model, X, rows: macs_of(model, X[:1])),
     "a multiply-accumulate is counted twice, as a multiplication and an addition": with_other(
-        1, lambda model, X, rows: flops(model, X)
+        1, lambda model, X, rows: 2 * macs_of(model, X)
     ),
     "a bias is added, not multiplied: MACs count weights alone": with_other(
         1,

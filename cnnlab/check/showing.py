@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 
 import torch
@@ -10,6 +10,14 @@ import torch
 MOST_CELLS = 64  # a tensor up to this many numbers is written out
 MOST_SIDE = 12  # a grid up to this side is drawn
 POSITIVE, NEGATIVE = "0,112,78", "117,66,137"  # told apart by every common kind of colour blindness
+
+
+def sizes(shape: Iterable[int]) -> str:
+    """A shape as text.
+    >>> sizes((1, 3, 8, 8)), sizes(())
+    ('1×3×8×8', '()')
+    """
+    return "×".join(map(str, shape)) or "()"
 
 
 def value_text(value: object) -> str:
@@ -20,8 +28,7 @@ def value_text(value: object) -> str:
     if isinstance(value, torch.Tensor):
         if value.dim() <= 2 and 0 < value.numel() <= MOST_CELLS:
             return _nested(value.detach().tolist())
-        shape = "×".join(map(str, value.shape)) or "()"
-        return f"tensor of shape {shape}, {str(value.dtype).removeprefix('torch.')}"
+        return f"tensor of shape {sizes(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
     if isinstance(value, float):
         return f"{value:.6g}"
     text = _nested(value) if isinstance(value, list | tuple) else " ".join(repr(value).split())

@@ -10,9 +10,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES, Entry
-
-SIGNS = {"right": "✓", "wrong": "✗", "to do": "○"}
-INKS = {"right": "#1f8a5b", "wrong": "#d1402f", "to do": "#75808d"}
+from cnnlab.check.verdict import LOOKS
 
 _paused = False
 
@@ -47,7 +45,7 @@ def read() -> dict[str, dict[str, str]]:
         return {}
     known = {entry.key for entry in ENTRIES}
     rows = content.items() if isinstance(content, dict) else ()
-    return {key: row for key, row in rows if key in known and isinstance(row, dict) and row.get("state") in SIGNS}
+    return {key: row for key, row in rows if key in known and isinstance(row, dict) and row.get("state") in LOOKS}
 
 
 def reset() -> None:
@@ -81,11 +79,11 @@ class Progress:
 
     def __repr__(self) -> str:
         lines = [self.summary()]
-        for (notebook, module), rows in CHAPTERS.items():
+        for notebook, module in CHAPTERS:
             lines.append(notebook)
-            for name, title, level, minutes in rows:
-                sign = SIGNS[self.states[f"{module}.{name}"]]
-                lines.append(f"  {sign} {'★' * level + '☆' * (3 - level)} {minutes:3d} min  {title}")
+            for entry in (entry for entry in ENTRIES if entry.module == module):
+                sign, _ = LOOKS[self.states[entry.key]]
+                lines.append(f"  {sign} {entry.stars} {entry.minutes:3d} min  {entry.title}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -110,9 +108,10 @@ class Progress:
 
     def _row(self, entry: Entry, cell: str) -> str:
         state = self.states[entry.key]
+        sign, ink = LOOKS[state]
         return (
-            f'<tr style="background:none"><td style="{cell};color:{INKS[state]};white-space:nowrap;width:72px">'
-            f'<b>{SIGNS[state]}</b> {state}</td><td style="{cell};width:100%">{escape(entry.title)}</td>'
+            f'<tr style="background:none"><td style="{cell};color:{ink};white-space:nowrap;width:72px">'
+            f'<b>{sign}</b> {state}</td><td style="{cell};width:100%">{escape(entry.title)}</td>'
             f'<td style="{cell};white-space:nowrap">{entry.stars}</td>'
             f'<td style="{cell};padding-right:0;text-align:right;white-space:nowrap">{entry.minutes} min</td></tr>'
         )
@@ -121,7 +120,7 @@ class Progress:
 def _bar(solved: int, total: int) -> str:
     return (
         '<div style="height:8px;border-radius:4px;background:rgba(128,128,128,.3)">'
-        f'<div style="height:8px;border-radius:4px;background:{INKS["right"]};width:{100 * solved / total:.1f}%"></div></div>'
+        f'<div style="height:8px;border-radius:4px;background:{LOOKS["right"][1]};width:{100 * solved / total:.1f}%"></div></div>'
     )
 
 

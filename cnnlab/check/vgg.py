@@ -8,13 +8,12 @@ import math
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab.check.calling import Runner
-from cnnlab.check.judging import call, choose, compare, difference, exercise, number
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape, sizes
-from cnnlab.check.showing import value_text
-from cnnlab.check.verdict import ToDo, Wrong
+from cnnlab.check.judging import call, choose, compare, difference, exercise, filled, number
+from cnnlab.check.networks import Used, build, expect_gradients, expect_parameters, expect_shape, macs, used_layers
+from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.verdict import Wrong
 
 # ---- layer by layer ----------------------------------------------------------------------------------------------------
 
@@ -24,23 +23,16 @@ def weighted(model: nn.Module) -> list[nn.Module]:
     return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 
 
-def seen(model: nn.Module, X: torch.Tensor) -> list[tuple[str, nn.Module, torch.Tensor, torch.Tensor]]:
-    """(name, layer, input, output) of every layer with weights, in the order of the run."""
-    rows, hooks, names = [], [], {layer: name for name, layer in model.named_modules()}
-    for layer in weighted(model):
-        hooks.append(layer.register_forward_hook(lambda layer, x, y: rows.append((names[layer], layer, x[0], y))))
-    with torch.no_grad():
+def seen(model: nn.Module, X: torch.Tensor) -> list[Used]:
+    """Every layer with weights, in the order of the run."""
+    with torch.no_grad(), used_layers(model, nn.Conv2d, nn.Linear) as used:
         model(X)
-    for hook in hooks:
-        hook.remove()
-    return rows
+    return used
 
 
+@torch.no_grad()
 def multiplications(layer: nn.Module, X: torch.Tensor) -> int:
-    """What PyTorch's own counter says; it counts a multiplication and an addition for each."""
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        layer(X)
-    return counter.get_total_flops() // 2
+    return macs(lambda: layer(X))
 
 
 def per_layer_oracle(model: nn.Module, X: torch.Tensor) -> list[tuple[str, int, int, int]]:
@@ -217,8 +209,7 @@ def deeper(run, D, E, vgg) -> str:
 
 def _column(name: str, column: object) -> None:
     """Raises ToDo or Wrong unless this is the paper's column."""
-    if column is Ellipsis:
-        raise ToDo
+    filled(column)
     right, layers = PAPER[name], sum(PAPER[name]) + 3
     if not isinstance(column, tuple | list) or len(column) != 5 or not all(isinstance(n, int) for n in column):
         raise Wrong(f"{name} should be five whole numbers, the convolutions of each block.", got=value_text(column))

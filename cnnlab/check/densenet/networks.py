@@ -1,200 +1,44 @@
-"""Checkers of chapter 12: DenseNet."""
+"""Checkers of chapter 12: table, transition, dense_mlp."""
 
 from __future__ import annotations
-
-import random
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab import models
+from cnnlab.check.calling import Runner
 from cnnlab.check.experiments import conclude, measure, small_data
-from cnnlab.check.judging import call, choose, compare, difference, exercise, number
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape, parameters, sizes
-from cnnlab.check.showing import value_text
-from cnnlab.check.verdict import ToDo, Wrong
+from cnnlab.check.judging import call, choose, compare, difference, exercise, filled, number
+from cnnlab.check.networks import (
+    build,
+    expect_gradients,
+    expect_parameters,
+    expect_shape,
+    macs,
+    parameters,
+    used_layers,
+)
+from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
-
-def weights(*pairs: tuple[int, int]) -> int:
-    """PyTorch's own count for 3×3 convolutions of those channels in and out, without biases."""
-    return sum(nn.Conv2d(c_in, c_out, 3, bias=False, device="meta").weight.numel() for c_in, c_out in pairs)
-
-
-def dense_pairs(c_in: int, growth: int, layers: int) -> list[tuple[int, int]]:
-    return [(c_in + i * growth, growth) for i in range(layers)]
-
-
-@exercise
-def fewer_parameters(run, dense_weights, residual_weights, times, reason) -> str:
-    draw = random.Random(3)
-    settings = [call(draw.randint(1, 40), draw.randint(1, 20), draw.randint(1, 7)) for _ in range(40)]
-    slips = {
-        "every layer reads only the input of the block; it reads all that was written since, too": lambda c, g, n: (
-            9 * c * g * n
-        ),
-        "a layer writes growth channels, not all it has read": lambda c, g, n: sum(
-            9 * (c + i * g) ** 2 for i in range(n)
-        ),
-        "the first layer reads c_in, before anything is added": lambda c, g, n: sum(
-            9 * (c + i * g) * g for i in range(1, n + 1)
-        ),
-        "a 3×3 kernel has 9 weights for each pair of channels": lambda c, g, n: sum((c + i * g) * g for i in range(n)),
-        "the layers of a block add up": lambda c, g, n: 9 * (c + (n - 1) * g) * g,
-        "biases are counted; none were asked for": lambda c, g, n: sum(9 * (c + i * g) * g + g for i in range(n)),
-    }
-    given = "dense_weights(c_in={}, growth={}, layers={})".format
-    compare(run, dense_weights, settings, lambda c, g, n: weights(*dense_pairs(c, g, n)), slips, given=given)
-    slips = {
-        "c_in is left out: every output channel reads every input channel": lambda c, n: 9 * c * n,
-        "the layers add up": lambda c, n: 9 * c * c,
-        "a 3×3 kernel has 9 weights for each pair of channels": lambda c, n: c * c * n,
-        "biases are counted; none were asked for": lambda c, n: (9 * c * c + c) * n,
-    }
-    settings = [call(draw.randint(1, 40), draw.randint(1, 7)) for _ in range(40)]
-    given = "residual_weights(channels={}, layers={})".format
-    compare(run, residual_weights, settings, lambda c, n: weights(*[(c, c)] * n), slips, given=given)
-    dense, residual = weights(*dense_pairs(120, 32, 4)), weights(*[(248, 248)] * 4)
-    number(
-        times,
-        residual / dense,
-        {
-            "turned round: the residual layers have more": dense / residual,
-            "that is for the channels that the block is given, not those it ends with": weights(*[(120, 120)] * 4)
-            / dense,
-            "that is how many channels a layer writes, not how many weights it has": 248 / 32,
-        },
-        name="times",
-        within=0.01,
-    )
-    choose(
-        reason,
-        "it writes few channels",
-        {
-            "it reads few channels": "It reads 120 to 216 channels, 168 on average: next to 248 that saves a factor of 1.5. "
-            "The rest, a factor of 7.75, is on the other side.",
-            "it has no linear layer": "ResNet's only linear layer has 5,130 parameters of 11 million; your count is "
-            "of convolutions alone.",
-            "its kernels are 1 × 1": "All kernels counted here are 3 × 3. The bottleneck of the paper's larger networks "
-            "saves some more; this block has none.",
-        },
-        name="reason",
-    )
-    return f"{residual:,} weights against {dense:,} for as many channels at the end."
-
-
-def kept(model: nn.Module, X: torch.Tensor, *, own: bool = False, twice: bool = False) -> int:
-    """Bytes that autograd keeps for the backward pass. own: parameters count; twice: a tensor counts at every use."""
-    found, total = {}, 0
-
-    def pack(tensor):
-        nonlocal total
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in mine:
-            found[storage.data_ptr()] = storage.nbytes()
-            total += tensor.numel() * tensor.element_size()
-        return tensor
-
-    held = [] if own else [*model.parameters(), *model.buffers()]
-    mine = {tensor.untyped_storage().data_ptr() for tensor in held}
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        model(X)
-    return total if twice else sum(found.values())
-
-
-def handed_on(model: nn.Module, X: torch.Tensor) -> int:
-    """Bytes of what the layers put out."""
-    total, hooks = 0, []
-
-    def count(layer, inputs, out):
-        nonlocal total
-        total += out.numel() * out.element_size()
-
-    for layer in model.modules():
-        if not list(layer.children()):
-            hooks.append(layer.register_forward_hook(count))
-    model(X)
-    for hook in hooks:
-        hook.remove()
-    return total
-
-
-NETWORKS = {"ResNet-18": "resnet18_notes", "DenseNet": "densenet"}
-
-
-@exercise(seconds=60)
-def memory(run, kept_bytes, times, images) -> str:
-    torch.manual_seed(0)
-    small = [
-        nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.Sigmoid()),
-        nn.Sequential(nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3)),
-        models.DenseBlock(3, 1, 8),
-        models.build("lenet"),
-    ]
-    calls = [call(net, torch.randn(batch, 1, 28, 28)) for net in small for batch in (3, 5)]
-    given = "kept_bytes({0.__class__.__name__}, X of {1.shape})".format
-    slips = {
-        "parameters are kept anyway; leave them out": lambda net, X: kept(net, X, own=True),
-        "a tensor that two layers need is kept once; count each storage once": lambda net, X: kept(net, X, twice=True),
-        "outputs are counted that nobody needs again; ask autograd for what it keeps": handed_on,
-        "numbers, not bytes: a float has four": lambda net, X: kept(net, X) // 4,
-    }
-    compare(run, kept_bytes, calls, kept, slips, given=given, tolerance=0.01)
-    if Ellipsis in (times, images):
-        raise ToDo
-    each, fixed = {}, {}
-    for label, name in NETWORKS.items():
-        net = models.build(name, image_size=224)
-        each[label] = kept(net, torch.randn(1, 1, 224, 224))
-        fixed[label] = 8 * parameters(net)
-    number(
-        times,
-        each["DenseNet"] / each["ResNet-18"],
-        {
-            "turned round: DenseNet keeps more": each["ResNet-18"] / each["DenseNet"],
-            "that is the ratio of the parameters": fixed["DenseNet"] / fixed["ResNet-18"],
-        },
-        name="times",
-        within=0.03,
-    )
-    crossing = (fixed["ResNet-18"] - fixed["DenseNet"]) / (each["DenseNet"] - each["ResNet-18"])
-    number(
-        images,
-        int(crossing) + 1,
-        {
-            "8 bytes a parameter: its weight and its gradient": int(crossing / 2) + 1,
-            "that many need about the same; one more makes DenseNet the larger": int(crossing),
-        },
-        name="images",
-    )
-    mib = {label: bytes_ / 2**20 for label, bytes_ in each.items()}
-    return (
-        f"An image of 224 px keeps {mib['DenseNet']:.1f} MiB in DenseNet and {mib['ResNet-18']:.1f} MiB in ResNet-18."
-    )
-
-
 TABLE = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}
+
+
 KINDS = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
 
 
-def executed(model: nn.Module, X: torch.Tensor) -> list[tuple[nn.Module, str]]:
+def executed(run: Runner, model: nn.Module, X: torch.Tensor) -> list[tuple[nn.Module, str]]:
     """The layers with weights in the order in which they compute, with what each does in words."""
-    found, hooks = [], []
-
-    def note(layer, inputs, out):
+    found = []
+    with used_layers(model, *KINDS) as used:
+        run(model, X, given=f"model(X), X of shape {sizes(X.shape)}")
+    for _, layer, x, _ in used:
         kind = next(kind.__name__ for kind in KINDS if isinstance(layer, kind))
         more = f" {sizes(layer.kernel_size)} to {layer.out_channels}" if kind == "Conv2d" else ""
-        found.append((layer, f"{kind}{more} on {sizes(inputs[0].shape[1:])}"))
-
-    for layer in model.modules():
-        if isinstance(layer, KINDS):
-            hooks.append(layer.register_forward_hook(note))
-    model(X)
-    for hook in hooks:
-        hook.remove()
+        found.append((layer, f"{kind}{more} on {sizes(x.shape[1:])}"))
     return found
 
 
@@ -285,7 +129,7 @@ def _same_as_torchvision(run, densenet) -> None:
     num_convs, X = (1, 2), torch.randn(2, 3, 64, 64, dtype=torch.float64)
     oracle = torchvisions(num_convs, num_classes=1000).double().eval()
     model = build(run, densenet, num_convs).double().eval()
-    pair = executed(model, X), executed(oracle, X)
+    pair = executed(run, model, X), executed(run, oracle, X)
     for number_, ((_, mine), (_, theirs)) in enumerate(zip(*pair, strict=False), 1):
         if mine != theirs:
             raise Wrong(f"densenet((1, 2)) differs at layer {number_} of those with weights.", got=mine, wanted=theirs)
@@ -323,9 +167,7 @@ def transition(run, cheap, for_max, accuracy, conclusion) -> str:
     }
     compare(run, cheap, calls, lambda X, w: F.avg_pool2d(F.conv2d(X, w), 2), slips)
     X, weight = torch.randn(2, 8, 12, 12), torch.randn(4, 8, 1, 1)
-    with FlopCounterMode(display=False) as counter:
-        run(cheap, X, weight)
-    spent, least = counter.get_total_flops() // 2, 2 * 8 * 4 * 6 * 6
+    spent, least = macs(lambda: run(cheap, X, weight)), 2 * 8 * 4 * 6 * 6
     if spent > least:
         raise Wrong(
             "The result is right, and it multiplies more often than needed.",
@@ -342,8 +184,7 @@ def transition(run, cheap, for_max, accuracy, conclusion) -> str:
         },
         name="for_max",
     )
-    if conclusion is Ellipsis:
-        raise ToDo
+    filled(conclusion)
     return conclude(conclusion, measure(run, accuracy, ["avg", "max"], small_data()))
 
 
@@ -377,8 +218,7 @@ def dense_mlp(run, dense_mlp, accuracy, conclusion) -> str:
         _reads_everything(run, model, inputs)
         expect_gradients(run, model, (64, inputs))
     expect_shape(run, model, (4, 1, 28, 28), (4, 10))
-    if conclusion is Ellipsis:
-        raise ToDo
+    filled(conclusion)
     return conclude(conclusion, measure(run, accuracy, ["plain", "dense"], small_data()))
 
 

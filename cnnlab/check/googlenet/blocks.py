@@ -1,24 +1,29 @@
-"""Checkers of chapter 09: forms of the Inception block, the smallest input, where parameters are."""
+"""Checkers of chapter 09: with_batch_norm, factorised."""
 
 from __future__ import annotations
 
 import importlib
-import random
 from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from cnnlab.check.calling import Runner
-from cnnlab.check.judging import call, choose, compare, difference, exercise, number
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape, sizes
+from cnnlab.check.judging import exercise
+from cnnlab.check.networks import build, expect_gradients, expect_numbers, expect_parameters, expect_shape
+from cnnlab.check.showing import sizes
 from cnnlab.check.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
 C_IN, WIDTHS = 6, {"c1": 4, "c3": (3, 8), "c5": (2, 5), "c_pool": 3}  # no two slips give the same count
+
+
 SHAPE, JOINED = (4, C_IN, 9, 11), 4 + 8 + 5 + 3
+
+
 BLOCK_3A = (192, 64, (96, 128), (16, 32), 32)
+
+
 # Where the channels of each branch lie, and the pixels that they see.
 FIELDS = {"1 × 1": (0, 4, 1), "3 × 3": (4, 12, 3), "5 × 5": (12, 17, 5), "pooling": (17, 20, 3)}
 
@@ -56,22 +61,6 @@ def expect_fields(run: Runner, model: nn.Module) -> None:
                 got="{} × {}".format(*found),
                 slip="the branches are joined in another order than 1 × 1, 3 × 3, 5 × 5, pooling" if moved else "",
             )
-
-
-def expect_numbers(run: Runner, model: nn.Module, wanted: nn.Module, shape: Sequence[int], whose: str) -> None:
-    """Wrong where the model gives other numbers than `wanted` with the same parameters, if they come in one order."""
-    mine, theirs = list(model.parameters()), list(wanted.parameters())
-    if [p.shape for p in mine] != [p.shape for p in theirs]:
-        return  # built in another order, which is no mistake
-    with torch.no_grad():
-        for p, q in zip(mine, theirs, strict=True):
-            p.copy_(q.copy_(torch.randn_like(q) * 0.5))
-    X = torch.randn(*shape, dtype=torch.float64)
-    got = run(model.double().train(), X, given=f"model(X), X of shape {sizes(shape)}")
-    fault = difference(got, wanted.double().train()(X), 1e-6)
-    model.float()
-    if fault:
-        raise Wrong(f"With the same weights it computes other numbers than {whose}. {fault}")
 
 
 def expect_no_negatives(Y: torch.Tensor, slip: str) -> None:
@@ -246,215 +235,3 @@ def _linear_inside(run: Runner, model: nn.Module, shape: Sequence[int]) -> bool:
         A, B = torch.randn(2, *shape, dtype=torch.float64)
         odd = {name: run(model, X) - run(model, -X) for name, X in (("A", A), ("B", B), ("sum", A + B))}
     return torch.allclose(odd["sum"], odd["A"] + odd["B"], atol=1e-9)
-
-
-class Added(nn.Module):
-    """relu(X + a 1×1 convolution of the joined branches)."""
-
-    def __init__(self, c_in, **widths):
-        super().__init__()
-        self.branches, self.expand = Joined(c_in, **widths), nn.Conv2d(JOINED, c_in, 1)
-
-    def forward(self, X):
-        return F.relu(X + self.expand(self.branches(X)))
-
-
-@exercise
-def residual_inception(run, residual_inception) -> str:
-    model, oracle = build(run, residual_inception, C_IN, *WIDTHS.values()), Added(C_IN, **WIDTHS)
-    joined = {
-        "this is the joined width; a 1 × 1 convolution has to bring it back to the channels of X": JOINED,
-        "X is joined to the branches; a shortcut is added": JOINED + C_IN,
-        "X is joined to the expanded branches; a shortcut is added": 2 * C_IN,
-    }
-    try:
-        kept_size(run, model, C_IN, joined)
-    except Wrong as wrong:
-        if "must match the size of tensor b" in wrong.sentence:
-            wrong.slip = f"{JOINED} joined channels cannot be added to {C_IN}; a 1 × 1 convolution comes between"
-        raise
-    layers = convolutions(C_IN, **WIDTHS)
-    branches, expand = weights(layers) + outputs(layers), JOINED * C_IN + C_IN
-    slips = {
-        "the 1 × 1 behind the joined branches has no bias; here it keeps it": branches + expand - C_IN,
-        "X goes through a convolution of its own; the shortcut of equal channels is X itself": branches
-        + expand
-        + C_IN * C_IN
-        + C_IN,
-        "a batch norm too many: this block has none": branches + expand + 2 * C_IN,
-    }
-    expect_parameters(model, branches + expand, slips)
-    _expect_shortcut(run, residual_inception)
-    if seen(run, model, C_IN) != (5, 5):
-        raise Wrong("An output pixel does not see 5 × 5 pixels; are all four branches joined?")
-    expect_numbers(run, model, oracle, SHAPE, "relu(X + 1 × 1 of the joined branches)")
-    expect_gradients(run, build(run, residual_inception, C_IN, *WIDTHS.values()), SHAPE)
-    return "Zero weights leave relu(X), the branches can add and take away, and every parameter gets a gradient."
-
-
-def _expect_shortcut(run: Runner, answer) -> None:
-    """What comes out when every parameter is zero, and whether the branches can take something away."""
-    model = build(run, answer, C_IN, *WIDTHS.values())
-    X = torch.randn(*SHAPE)
-    with torch.no_grad():
-        for _ in range(4):
-            if (run(model, X) < F.relu(X) - 1e-6).any():
-                break
-            model = build(run, answer, C_IN, *WIDTHS.values())
-        else:
-            raise Wrong(
-                "What is added is never below zero.",
-                slip="a ReLU follows the last 1 × 1; then the branches can only add and never take away",
-            )
-        for parameter in model.parameters():
-            parameter.zero_()
-        Y = run(model, X)
-    if torch.equal(Y, F.relu(X)):
-        return
-    slip = "the ReLU after the sum is missing" if torch.equal(Y, X) else ""
-    slip = "X is not added; its shortcut is missing" if not Y.any() else slip
-    raise Wrong("With all weights and biases at zero the block should give relu(X).", slip=slip)
-
-
-def works(n: int, layers: Sequence[tuple[int, int, int]]) -> bool:
-    """Whether torch lets n pixels through."""
-    x = torch.empty(1, 1, n, device="meta")
-    try:
-        for k, s, p in layers:
-            x = F.conv1d(x, torch.empty(1, 1, k, device="meta"), None, s, p)
-    except RuntimeError:
-        return False
-    return x.shape[2] >= 1
-
-
-def smallest(layers: Sequence[tuple[int, int, int]]) -> int:
-    return next(n for n in range(1, 2_000) if works(n, layers))
-
-
-def back(step, least: int = 1):
-    """The same way back through the layers with another step."""
-
-    def slip(layers):
-        need = 1
-        for k, s, p in reversed(layers):
-            need = max(least, step(need, k, s, p))
-        return need
-
-    return slip
-
-
-POOL, STEM = (3, 2, 0), (7, 2, 3)
-
-
-@exercise
-def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
-    draw, calls = (
-        random.Random(9),
-        [call([STEM, *[POOL] * 4]), call([(3, 2, 1)]), call([(7, 2, 3), (3, 2, 1), (5, 1, 0)])],
-    )
-    while len(calls) < 30:
-        layers = [(draw.randint(1, 7), draw.randint(1, 3), draw.randint(0, 2)) for _ in range(draw.randint(1, 4))]
-        if smallest(layers) < 200:
-            calls.append(call(layers))
-    slips = {
-        "a layer needs at least one pixel, however much padding it has: max(1, …) in every step": back(
-            lambda m, k, s, p: (m - 1) * s + k - 2 * p, -(10**6)
-        ),
-        "padding is on both sides: 2p pixels need not come from the input": back(
-            lambda m, k, s, p: (m - 1) * s + k - p
-        ),
-        "padding is left out": back(lambda m, k, s, p: (m - 1) * s + k),
-        "m outputs are m − 1 strides apart, then one whole kernel": back(lambda m, k, s, p: m * s + k - 2 * p),
-        "the layers are walked from the first to the last; start from the one pixel behind the last": lambda layers: (
-            back(lambda m, k, s, p: (m - 1) * s + k - 2 * p)(layers[::-1])
-        ),
-        "this is the receptive field; padding gives some of its pixels": lambda layers: back(
-            lambda m, k, s, p: (m - 1) * s + k
-        )(layers),
-    }
-    compare(run, smallest_side, calls, smallest, slips)
-    number(
-        notes_side,
-        smallest([STEM, *[(3, 2, 1)] * 4]),
-        {
-            "at 61 the poolings would need no padding, but they have it": 61,
-            "2⁵ is the factor by which the side shrinks, not the smallest side: a padded pooling leaves one pixel one": 32,
-            "nothing in the layers asks for 96; it is only the size that is trained on": 96,
-        },
-        name="notes_side",
-    )
-    number(
-        unpadded_side,
-        smallest([STEM, *[POOL] * 4]),
-        {
-            "the first convolution is left out; it halves as well": 31,
-            "there are four poolings: one in each of the first four stages": 29,
-            "here the poolings have no padding": 1,
-            "the first convolution keeps its padding of 3": 67,
-            "2⁵ is right only if every layer halves exactly": 32,
-        },
-        name="unpadded_side",
-    )
-    return "30 stacks of layers agree with what PyTorch lets through, and both sides of GoogLeNet are right."
-
-
-def small_nets():
-    """Random networks whose dense part can be counted by hand."""
-    yield nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
-    yield nn.Sequential(nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 2, bias=False)), nn.LayerNorm(2))
-    yield nn.Sequential(nn.Conv2d(3, 6, 5, bias=False), nn.BatchNorm2d(6), nn.Conv2d(6, 10, 1))
-    yield nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(27, 10)).half()
-
-
-def counted(keep=lambda name: True, module=nn.Linear):
-    """(MB, share of the parameters that belong to `module`) with only some parameters counted."""
-
-    def count(model):
-        all_ = [p for name, p in model.named_parameters() if keep(name)]
-        inside = [p for m in model.modules() if isinstance(m, module) for name, p in m.named_parameters() if keep(name)]
-        total = sum(p.numel() for p in all_)
-        return sum(p.numel() * p.element_size() for p in all_) / 1e6, sum(p.numel() for p in inside) / total
-
-    return count
-
-
-def changed(megabytes=lambda mb, model: mb, share=lambda x: x):
-    def slip(model):
-        mb, dense = counted()(model)
-        return megabytes(mb, model), share(dense)
-
-    return slip
-
-
-def per_number(size: int):
-    return lambda mb, model: sum(p.numel() for p in model.parameters()) * size / 1e6
-
-
-@exercise
-def parameter_sizes(run, size_and_share, reason) -> str:
-    slips = {
-        "divided by 2²⁰: those are MiB; a MB is 10⁶ bytes": changed(lambda mb, model: mb * 1e6 / 2**20),
-        "these are millions of parameters; a float32 has 4 bytes": changed(per_number(1)),
-        "these are bits; eight make a byte": changed(lambda mb, model: mb * 8),
-        "every number is taken as 4 bytes; element_size() says how many it has": changed(per_number(4)),
-        "this is the share of everything but the dense layers": changed(share=lambda x: 1 - x),
-        "the share is in percent; a share lies between 0 and 1": changed(share=lambda x: 100 * x),
-        "the biases are left out": counted(lambda name: not name.endswith("bias")),
-        "this is the share of the convolutions; dense layers are nn.Linear": counted(module=nn.Conv2d),
-    }
-    calls = [call(net) for net in small_nets()]
-    compare(
-        run, size_and_share, calls, counted(), slips, given=lambda net: f"size_and_share({' '.join(str(net).split())})"
-    )
-    choose(
-        reason,
-        "no wide dense layer",
-        {
-            "fewer layers": "GoogLeNet has 57 convolutions and VGG-11 has 8; NiN has 12 and AlexNet 5.",
-            "smaller kernels": "NiN starts with the 11 × 11 of AlexNet, and VGG has nothing larger than 3 × 3.",
-            "smaller maps": "A convolution has as many weights on a large map as on a small one.",
-            "fewer channels": "GoogLeNet's last maps have 1,024 channels, VGG's 512 and AlexNet's 256.",
-        },
-        name="reason",
-    )
-    return "Sizes and shares agree on four networks, and the reason is the one that the shares show."

@@ -1,0 +1,6 @@
+"""Checkers of chapter 12: DenseNet."""
+
+from cnnlab.check.densenet.costs import fewer_parameters, memory
+from cnnlab.check.densenet.networks import dense_mlp, table, transition
+
+__all__ = ["dense_mlp", "fewer_parameters", "memory", "table", "transition"]

@@ -1,0 +1,192 @@
+"""Checkers of chapter 04: cost, average_as_conv, not_linear."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from cnnlab.check.calling import a_kind
+from cnnlab.check.judging import call, compare, exercise, filled, number
+from cnnlab.check.networks import Operations
+from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.verdict import Wrong
+
+
+def maps(*shapes, seed: int = 0, scale: float = 1):
+    """Random maps in double precision."""
+    draw = torch.Generator().manual_seed(seed)
+    return [scale * torch.randn(*shape, generator=draw, dtype=torch.float64) for shape in shapes]
+
+
+def pooled(c: int, h: int, w: int, kernel, stride, padding) -> int:
+    """How many numbers come out: PyTorch's own answer, from a tensor without numbers."""
+    return F.max_pool2d(torch.empty(1, c, h, w, device="meta"), kernel, stride, padding).numel()
+
+
+@exercise
+def cost(run, comparisons, parameters) -> str:
+    draw, calls = random.Random(4), []
+    while len(calls) < 60:
+        kernel, stride = ([draw.randint(1, 5) for _ in range(2)] for _ in range(2))
+        padding = [draw.randint(0, k // 2) for k in kernel]
+        c, *sides = draw.randint(1, 8), draw.randint(1, 20), draw.randint(1, 20)
+        if all(n + 2 * p >= k for n, k, p in zip(sides, kernel, padding, strict=True)):
+            calls.append(call(c, *sides, *map(tuple, (kernel, stride, padding))))
+
+    def oracle(c, h, w, kernel, stride, padding):
+        return pooled(c, h, w, kernel, stride, padding) * (kernel[0] * kernel[1] - 1)
+
+    def once(n, k, s, p):
+        return (n + p - k) // s + 1
+
+    slips = {
+        "the largest of n values takes n − 1 comparisons": lambda *a: pooled(*a) * a[3][0] * a[3][1],
+        "the channels are left out: every channel is pooled": lambda *a: oracle(1, *a[1:]),
+        "the channels count twice, as in a convolution; pooling mixes no channels": lambda *a: a[0] * oracle(*a),
+        "this is the number of outputs; each takes several comparisons": pooled,
+        "this is the work of one window": lambda *a: a[3][0] * a[3][1] - 1,
+        "a window at every input pixel; there are as many windows as outputs": lambda c, h, w, k, s, p: (
+            c * h * w * (k[0] * k[1] - 1)
+        ),
+        "padding is per side: it counts twice": lambda c, h, w, k, s, p: (
+            c * once(h, k[0], s[0], p[0]) * once(w, k[1], s[1], p[1]) * (k[0] * k[1] - 1)
+        ),
+        "the + 1 is missing: the first window counts too": lambda c, h, w, k, s, p: (
+            c * ((h + 2 * p[0] - k[0]) // s[0]) * ((w + 2 * p[1] - k[1]) // s[1]) * (k[0] * k[1] - 1)
+        ),
+    }
+    given = "comparisons(c={}, h={}, w={}, kernel={}, stride={}, padding={})".format
+    compare(run, comparisons, calls, oracle, slips, given=given)
+    refused = {
+        "a window has 9 values, and none of them is a weight": 9,
+        "a convolution would have 64·64·9 weights; pooling has no kernel to learn": 64 * 64 * 9,
+        "one kernel a channel would be a depthwise convolution; pooling learns none": 64 * 9,
+    }
+    number(parameters, 0, refused, name="parameters")
+    return "60 random layers agree with the outputs that PyTorch's pooling gives, and nothing is learned."
+
+
+@exercise
+def average_as_conv(run, average_layer) -> str:
+    def applied(X, kernel, stride, padding):
+        layer = average_layer(X.shape[1], kernel, stride, padding)
+        filled(layer)
+        if not isinstance(layer, nn.Conv2d):
+            raise Wrong(f"A layer nn.Conv2d is wanted, and it gives back {a_kind(layer)}.")
+        with torch.no_grad():
+            return layer.double()(X)
+
+    def summed(X, *setting):
+        return F.avg_pool2d(X, *setting, divisor_override=1)
+
+    def mixed(X, *setting):
+        return F.avg_pool2d(X, *setting).sum(1, keepdim=True).expand_as(F.avg_pool2d(X, *setting))
+
+    settings = [((1, 1, 4, 4), 2, 2, 0), ((1, 2, 4, 5), 2, 1, 0), ((2, 3, 7, 7), 3, 2, 1), ((1, 4, 9, 8), 4, 3, 2)]
+    calls = [call(*maps(shape, seed=i), *setting) for i, (shape, *setting) in enumerate(settings)]
+    slips = {
+        "every weight is 1: that is the sum of a window, not its mean": summed,
+        "the channels are mixed: each output channel should read one input channel; see groups": mixed,
+        "the channels are averaged too; each should be pooled for itself": lambda X, *s: mixed(X, *s) / X.shape[1],
+        "the stride is left out": lambda X, k, s, p: F.avg_pool2d(X, k, 1, p),
+        "the padding is left out": lambda X, k, s, p: F.avg_pool2d(X, k, s),
+        "one weight is 1 / k; the window has k · k of them": lambda X, k, s, p: k * F.avg_pool2d(X, k, s, p),
+    }
+
+    def given(X, kernel, stride, padding):
+        setting = f"{X.shape[1]}, kernel={kernel}, stride={stride}, padding={padding}"
+        return f"average_layer({setting})(X), X of shape {sizes(X.shape)}"
+
+    applied.__name__ = "average_layer"
+    filled(average_layer)
+    try:
+        compare(run, applied, calls, F.avg_pool2d, slips, given=given)
+    except Wrong as wrong:
+        if not wrong.slip and _random_weights(average_layer):
+            wrong.slip = "the weights are still random: each must be 1 / (k · k), and the bias 0"
+        raise
+    return "The layer gives what PyTorch's average pooling gives, padding included."
+
+
+def _random_weights(average_layer) -> bool:
+    """Whether two layers for the same setting differ."""
+    try:
+        first, second = (average_layer(2, 2, 2, 0) for _ in range(2))
+        return any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    except Exception:
+        return False
+
+
+# Ways to a maximum that are no ReLU: the beginnings of PyTorch's own names for them, and comparisons in full.
+SHORTCUTS = ("max", "amax", "aminmax", "adaptive_max", "min", "amin", "sort", "topk", "where", "fmax", "fmin", "cummax")
+
+
+COMPARISONS = {"abs", "gt", "lt", "ge", "le"}
+
+
+def folded(step):
+    """Windows k × k taken two values at a time by `step`."""
+
+    def pool(X, k):
+        values = [X[..., i::k, j::k] for i, j in itertools.product(range(k), repeat=2)]
+        result = values[0]
+        for value in values[1:]:
+            result = step(result, value)
+        return result
+
+    return pool
+
+
+@exercise
+def not_linear(run, counterexample, relu_max_pool) -> str:
+    _additive(run(counterexample))
+    calls = [call(*maps(shape, seed=i), k) for i, (shape, k) in enumerate(POOLED)]
+    slips = {
+        "ReLU(a − b) must be added to b, not to a": folded(lambda a, b: F.relu(a - b) + a),
+        "ReLU(a − b) is what a is larger by; b is missing": folded(lambda a, b: F.relu(a - b)),
+        "this is the smaller of two: a − ReLU(a − b)": folded(lambda a, b: a - F.relu(a - b)),
+        "the folding starts from 0, so that windows of negative numbers give 0": lambda X, k: F.relu(
+            F.max_pool2d(X, k)
+        ),
+        "ReLU of a sum is no maximum": folded(lambda a, b: F.relu(a) + F.relu(b)),
+        "this is the mean of each window": F.avg_pool2d,
+        "only the first row of each window is read": lambda X, k: F.max_pool2d(X[..., ::k, :], (1, k)),
+        "the windows overlap; their stride is k": lambda X, k: F.max_pool2d(X, k, 1),
+    }
+    with Operations() as operations:
+        run(relu_max_pool, *calls[0][0])
+    if taken := [name for name in operations.names if name.startswith(SHORTCUTS) or name in COMPARISONS]:
+        raise Wrong(f"It calls {taken[0]}; build the maximum from +, − and ReLU alone.")
+    compare(run, relu_max_pool, calls, F.max_pool2d, slips)
+    return "Your two images break the rule for sums, and ReLU alone gives PyTorch's max pooling."
+
+
+POOLED = [
+    ((1, 1, 2, 2), 2),
+    ((1, 1, 4, 4), 2),
+    ((2, 3, 6, 4), 2),
+    ((1, 2, 6, 9), 3),
+    ((2, 1, 8, 8), 4),
+    ((1, 2, 3, 3), 1),
+]
+
+
+def _additive(pair: object) -> None:
+    """Raises Wrong where max pooling treats these two as a linear function would."""
+    images = list(pair) if isinstance(pair, tuple | list) else []
+    if len(images) != 2 or not all(isinstance(image, torch.Tensor) and image.shape == (2, 2) for image in images):
+        raise Wrong("Two tensors of shape 2×2 are wanted: return A, B.", got=value_text(pair))
+    A, B = (image.double() for image in images)
+    whole, parts = float((A + B).max()), float(A.max() + B.max())
+    if abs(whole - parts) < 1e-6:
+        same = "where A is largest B is largest too" if A.argmax() == B.argmax() else ""
+        raise Wrong(
+            "For these two, max pooling of the sum is the sum of the max poolings, as a linear function has it.",
+            call=f"A = {value_text(A)}, B = {value_text(B)}",
+            got=f"max(A + B) = {whole:g}, max(A) + max(B) = {parts:g}",
+            slip=same,
+        )
