@@ -1,7 +1,7 @@
 """The notebooks as files: which there are, and how they are run top to bottom and saved.
 
-python tests/notebooks.py                          run and save every notebook
-python tests/notebooks.py 05-lenet                 run and save one
+python tests/notebooks.py                               run and save every notebook
+python tests/notebooks.py 05-lenet                      run and save one
 python tests/notebooks.py exercises/02-padding-stride   make it anew from its solutions, run and save it
 """
 
@@ -35,9 +35,9 @@ def chapters() -> list[Path]:
     return sorted(FOLDER.glob("*.ipynb"))
 
 
-def make_exercises(path: Path) -> None:
-    """Write the exercise notebook that follows from the solution notebook of the same name."""
-    nbformat.write(handout(read(SOLUTIONS / path.name)), path)
+def exercises_of(path: Path) -> nbformat.NotebookNode:
+    """The exercise notebook that follows from the solution notebook of the same name, not yet run."""
+    return handout(read(SOLUTIONS / path.name), solutions=f"../solutions/{path.name}")
 
 
 def title(path: Path) -> str:
@@ -98,7 +98,7 @@ def main(names: list[str]) -> None:
     for path in [known[each] for each in names or known]:
         started = time.perf_counter()
         if path.parent == EXERCISES:
-            make_exercises(path)
+            nbformat.write(exercises_of(path), path)
         nbformat.write(clean(run(path)), path)
         print(f"{title(path)}: {time.perf_counter() - started:.0f} s", flush=True)
 

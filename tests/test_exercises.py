@@ -14,8 +14,7 @@ from torch import nn
 from cnnlab import check
 from cnnlab.check import solved
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES
-from cnnlab.check.handout import handout
-from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, read
+from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
 from tests.test_notebooks import words
 
 # How many exercises the course's plan names for each chapter.
@@ -137,8 +136,7 @@ def test_nonsense_is_refused_without_an_exception(entry):
 
 @each_chapter
 def test_the_exercise_notebook_is_the_handout_of_the_solutions(notebook):
-    made = handout(read(SOLUTIONS / f"{notebook}.ipynb"))
-    there = read(EXERCISES / f"{notebook}.ipynb")
+    made, there = exercises_of(EXERCISES / f"{notebook}.ipynb"), read(EXERCISES / f"{notebook}.ipynb")
     assert [(cell.id, cell.source, cell.metadata) for cell in made.cells] == [
         (cell.id, cell.source, cell.metadata) for cell in there.cells
     ]

@@ -5,7 +5,6 @@ nbgrader is an optional extra, `cnnlab[teach]`. Making the folder needs no more 
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,17 +37,14 @@ def make_course(folder: Path, solutions: Path) -> list[str]:
 
 
 def configure(config: Any) -> None:
-    """nbgrader's settings for this course: our rule for handouts, time for a cell, no way to the solutions."""
+    """nbgrader's settings for this course: our rule for handouts, and time for a cell."""
     from nbgrader import preprocessors as theirs
 
     class Handout(theirs.NbGraderPreprocessor):
         """In place of ClearSolutions, whose one stub cannot suit both a function and a name."""
 
         def preprocess(self, notebook, resources):
-            notebook = handout(notebook)
-            for cell in notebook.cells:
-                cell.source = re.sub(r"\n*\[Worked solution\]\([^)]*\)", "", cell.source)
-            return notebook, resources
+            return handout(notebook), resources
 
     config.CourseDirectory.course_id = "cnnlab"
     config.GenerateAssignment.preprocessors = [

@@ -16,13 +16,18 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 ONLY_SOLUTION = "solution"
 
 
-def handout(notebook: Any) -> Any:
-    """The exercise notebook, its cells not yet run. The given notebook stays as it is."""
+def handout(notebook: Any, solutions: str = "") -> Any:
+    """The exercise notebook, its cells not yet run. The given notebook stays as it is.
+
+    solutions: where the worked solutions are; with it a link to them stands under the hints of every exercise.
+    """
     notebook = copy.deepcopy(notebook)
     notebook.cells = [cell for cell in notebook.cells if ONLY_SOLUTION not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.source, cell.outputs, cell.execution_count = starter(cell.source), [], None
+        elif solutions and cell.id.endswith("-hints"):
+            cell.source += f"\n\n[Worked solution]({solutions})"
     return notebook
 
 
