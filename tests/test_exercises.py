@@ -134,6 +134,21 @@ def test_nonsense_is_refused_without_an_exception(entry):
             assert exercise(*[answer] * count).state in ("wrong", "to do")
 
 
+@each_entry
+def test_an_answer_that_never_ends_is_stopped(entry, monkeypatch):
+    """After ten seconds for learners, sooner here."""
+
+    def endless(*args, **kwargs):
+        while True:
+            pass
+
+    exercise = getattr(getattr(check, entry.module), entry.name)
+    assert exercise.seconds == 10
+    monkeypatch.setattr(exercise, "seconds", 0.2)
+    count = len(inspect.signature(exercise.judge).parameters) - 1
+    assert exercise(*[endless] * count).state == "wrong"
+
+
 @each_chapter
 def test_the_exercise_notebook_is_the_handout_of_the_solutions(notebook):
     made, there = exercises_of(EXERCISES / f"{notebook}.ipynb"), read(EXERCISES / f"{notebook}.ipynb")

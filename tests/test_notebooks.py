@@ -75,6 +75,7 @@ def test_no_stray_errors_and_no_machine_in_the_outputs(path):
             texts = (output.get("text"), output.get("traceback"), output.get("data", {}).get("text/plain"))
             text = " ".join(map(str, texts))
             assert not re.search(r"/(home|root|Users|work)/", text), cell.id
+            assert " at 0x" not in text, cell.id
             assert "widget-view" not in str(output.get("data", {}).keys()), cell.id
 
 

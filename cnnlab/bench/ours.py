@@ -17,6 +17,9 @@ class Sink:
 
     picture = status = ""
 
+    def _ipython_display_(self) -> None:
+        """Shows nothing, not even its name."""
+
     @staticmethod
     def hold_sync() -> contextlib.AbstractContextManager:
         return contextlib.nullcontext()

@@ -44,8 +44,9 @@ class Printed(io.StringIO):
 class Runner:
     """Calls answers; the seconds are shared by all calls of one check, or counted anew where `fresh`."""
 
-    def __init__(self, seconds: float = SECONDS):
+    def __init__(self, seconds: float = SECONDS, fresh: bool = False):
         self.seconds = self.left = seconds
+        self.fresh = fresh
         self.calls = 0
 
     def __call__(self, function: Callable, *args, fresh: bool = False, given: str = "", **kwargs):
@@ -56,7 +57,7 @@ class Runner:
         written(function)
         call = given or call_text(function, args, kwargs)
         kept = copy.deepcopy((args, kwargs)) if all(map(_plain, [*args, *kwargs.values()])) else None
-        self.left = self.seconds if fresh else self.left
+        self.left = self.seconds if fresh or self.fresh else self.left
         self.calls += 1
         printed, started = Printed(), time.monotonic()
         try:

@@ -20,10 +20,15 @@ HIGHER, LOWER, UNCLEAR = "higher", "lower", "no clear difference"
 
 
 @cache
+def all_data() -> FashionMNIST:
+    return fashion_mnist(device="cpu")  # read once, or looked for in vain once
+
+
+@cache
 def small_data(images: int = 2_000, valid: int = 2_000) -> FashionMNIST:
     """So many images for training and for validation, classes balanced, on the processor."""
-    data = fashion_mnist(device="cpu", subset=images)
-    return replace(data, valid=data.valid.subset(valid))
+    data = all_data()
+    return replace(data, train=data.train.subset(images), valid=data.valid.subset(valid))
 
 
 def measure(

@@ -25,9 +25,11 @@ Call = tuple[tuple, dict[str, Any]]
 class Exercise:
     """One checker: called with the answers it shows a card and never raises, but while a grader executes."""
 
-    def __init__(self, judge: Callable[..., str], seconds: float):
+    seconds = SECONDS
+
+    def __init__(self, judge: Callable[..., str], fresh: bool):
         functools.update_wrapper(self, judge)
-        self.judge, self.seconds = judge, seconds
+        self.judge, self.fresh = judge, fresh
         self.entry = find(judge.__module__.split(".")[2], judge.__name__)
         self.verdict: Verdict | None = None  # the last one
 
@@ -56,7 +58,7 @@ class Exercise:
             with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 torch.manual_seed(0)
-                says = self.judge(Runner(self.seconds), *answers)
+                says = self.judge(Runner(self.seconds, self.fresh), *answers)
             return Verdict(self.entry, "right", says)
         except ToDo:
             return Verdict(self.entry, "to do", "Replace the dots in the cell above, run it, then run this check.")
@@ -71,9 +73,12 @@ class Exercise:
             return Verdict(self.entry, "wrong", wrong.sentence, rows, wrong.slip, wrong.picture)
 
 
-def exercise(judge: Callable[..., str] | None = None, *, seconds: float = SECONDS):
-    """Makes a judge (run, answers…) -> a sentence for what is right an Exercise. It raises Wrong or ToDo."""
-    return Exercise(judge, seconds) if judge else functools.partial(exercise, seconds=seconds)
+def exercise(judge: Callable[..., str] | None = None, *, fresh: bool = False):
+    """Makes a judge (run, answers…) -> a sentence for what is right an Exercise. It raises Wrong or ToDo.
+
+    fresh: whether each call of an answer has the ten seconds for itself, where honest answers compute for long.
+    """
+    return Exercise(judge, fresh) if judge else functools.partial(exercise, fresh=fresh)
 
 
 def grading() -> bool:

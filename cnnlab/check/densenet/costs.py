@@ -93,7 +93,7 @@ def handed_on(model: nn.Module, X: torch.Tensor) -> int:
 NETWORKS = {"ResNet-18": "resnet18_notes", "DenseNet": "densenet"}
 
 
-@exercise(seconds=60)
+@exercise(fresh=True)
 def memory(run, kept, times, images) -> str:
     torch.manual_seed(0)
     small = [

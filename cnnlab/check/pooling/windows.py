@@ -106,18 +106,18 @@ def average_as_conv(run, average_layer) -> str:
     try:
         compare(run, applied, calls, F.avg_pool2d, slips, given=given)
     except Wrong as wrong:
-        if not wrong.slip and _random_weights(average_layer):
+        if not wrong.slip and _random_weights(run, average_layer):
             wrong.slip = "the weights are still random: each must be 1 / (k · k), and the bias 0"
         raise
     return "The layer gives what PyTorch's average pooling gives, padding included."
 
 
-def _random_weights(average_layer) -> bool:
+def _random_weights(run, average_layer) -> bool:
     """Whether two layers for the same setting differ."""
     try:
-        first, second = (average_layer(2, 2, 2, 0) for _ in range(2))
+        first, second = (run(average_layer, 2, 2, 2, 0) for _ in range(2))
         return any(not torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
-    except Exception:
+    except Exception:  # the answer has been refused already; this only looks for a reason
         return False
 
 

@@ -188,6 +188,6 @@ def inception_or_residual(run, adding_weight, joined_channels, keeps_input) -> s
     return "A sum is a join with fixed weights behind it; joins widen, and only the sum passes X on by itself."
 
 
-@exercise(seconds=60)
+@exercise
 def deeper(run, accuracy, conclusion) -> str:
     return conclude(conclusion, measure(run, accuracy, [8, 56], small_data()))

@@ -68,7 +68,7 @@ def table_slips(depth: int) -> dict[str, int]:
     return slips | columns
 
 
-@exercise(seconds=30)
+@exercise(fresh=True)
 def table(run, resnet) -> str:
     for depth in STAGES:
         with torch.device("meta"):
