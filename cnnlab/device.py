@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
+MIXED = (
+    "A layer was given bf16 maps and mixes them with its own float32 numbers; "
+    'train with precision="fp32", or let the layer begin with x = x.float().'
+)
 LANES = 16  # numbers that a processor takes at a time
 
 
@@ -51,11 +56,22 @@ def pick_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def autocast(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
-    """A context in which layers compute in `precision`; weights stay float32 either way."""
-    if precision == "bf16":
-        return torch.autocast(device.type, dtype=torch.bfloat16)
-    return contextlib.nullcontext()
+@contextlib.contextmanager
+def autocast(precision: str, device: torch.device) -> Iterator[None]:
+    """A context in which layers compute in `precision`; weights stay float32 either way.
+
+    An error about types from a layer that cannot mix the two gets a note that says so.
+    """
+    if precision != "bf16":
+        yield
+        return
+    try:
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            yield
+    except (RuntimeError, TypeError) as error:
+        if "dtype" in str(error) or "bfloat16" in str(error).lower():
+            error.add_note(MIXED)
+        raise
 
 
 def describe(device: torch.device) -> str:

@@ -48,6 +48,30 @@ def test_bf16_is_claimed_only_where_the_processor_lists_it():
     assert not has_bf16(torch.device("mps"))
 
 
+class OwnNorm(torch.nn.Module):
+    """As learners write it: a running mean in float32."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(2))
+
+    def forward(self, x):
+        self.mean.lerp_(x.mean(dim=(0, 2, 3)), 0.1)
+        return x - self.mean[:, None, None]
+
+
+def test_a_layer_that_cannot_mix_precisions_is_told_the_way_out():
+    net, x = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), OwnNorm()), torch.ones(2, 1, 5, 5)
+    with autocast("fp32", CPU):
+        net(x)
+    with pytest.raises(RuntimeError, match="dtype") as caught, autocast("bf16", CPU):
+        net(x)
+    assert 'precision="fp32"' in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError, match="shape") as caught, autocast("bf16", CPU):
+        raise RuntimeError("a shape does not fit")
+    assert not hasattr(caught.value, "__notes__")
+
+
 def test_autocast_computes_in_the_precision_named():
     layer, X = torch.nn.Linear(3, 3), torch.ones(1, 3)
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
