@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from cnnlab.history import History, write_atomically
 from cnnlab.reference.measure import Result
@@ -22,7 +23,13 @@ def read(folder: Path, device_type: str = "cpu") -> dict[str, Result]:
     """Results by "network recipe"; none where there is no file."""
     file = path(folder, device_type)
     kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    return {name: Result(**{**fields, "row": Row(**fields["row"])}) for name, fields in kept.items()}
+    return {name: Result(**{**fields, "row": _row(fields["row"])}) for name, fields in kept.items()}
+
+
+def _row(fields: dict[str, Any]) -> Row:
+    """As it was before JSON made lists of its tuples."""
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["settings"].items()}
+    return Row(**{**fields, "settings": settings, "augment": tuple(fields["augment"])})
 
 
 def write(results: dict[str, Result], folder: Path, device_type: str) -> list[Path]:

@@ -11,7 +11,7 @@ from cnnlab.bench.recipes import RECIPES
 from cnnlab.history import History
 from cnnlab.record import spread
 from cnnlab.reference.measure import Result
-from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, rows
+from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, in_fp32, rows
 
 
 def markdown(results: dict[str, Result], device_type: str) -> str:
@@ -82,9 +82,11 @@ def just_now(history: History) -> list[str]:
 
 
 def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
-    """The line that compares both precisions; empty where one of them was not measured."""
+    """The line that compares both precisions; empty where one of them was not measured, or by another recipe."""
     low, high = (results.get(f"{network} {kind}") for kind in ("ours", FP32))
     if not low or not high or low.precision != "bf16" or len(low.valid) != len(high.valid):
+        return []
+    if in_fp32(low.row) != high.row:
         return []
     one, other = spread(low.valid), spread(high.valid)
     apart = one["mean"] - other["mean"]
@@ -96,7 +98,7 @@ def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
 def size_words(network: str, device_type: str) -> str:
     """The network's name, with what is smaller than in the notes.
     >>> size_words("vgg11", "cpu"), size_words("vgg11", "cuda")
-    ('vgg11: width 1/8, stem small, dense 256', 'vgg11: width 1/4')
+    ('vgg11: width 1/4, stem small, dense 256', 'vgg11: width 1/4')
     """
     row = rows(network, device_type)["notes"]
     said = {k: v for k, v in row.settings.items() if k != "activation"}
