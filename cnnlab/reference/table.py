@@ -35,9 +35,9 @@ INTRODUCTION = """\
 
 `python -m cnnlab.reference` repeats this. Training uses 55,000 images and the recipe was chosen by 5,000 others; the
 10,000 test images are judged once a seed, at rest. *notes*: plain SGD from a Xavier start, settings of the notes, in
-fp32. *ours*: AdamW, one-cycle, label smoothing, flips, in bf16 where the device has it. step MiB: peak memory of one
-training step in fp32. seconds: the training passes of the quickest seed, loading included. Best published: over many
-builds of *Dive into Deep Learning*, which train the notes' full size."""
+fp32. *ours*: AdamW, one-cycle, label smoothing, flips, in bf16 where the device has it; for the small VGG weight decay
+0.05, too. step MiB: peak memory of one training step in fp32. seconds: the training passes of the quickest seed,
+loading included. Best published: over many builds of *Dive into Deep Learning*, which train the notes' full size."""
 COMPARED = """\
 ## bf16 against fp32
 
