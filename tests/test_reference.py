@@ -15,7 +15,7 @@ from cnnlab.reference import measure as measuring
 from cnnlab.reference import reference
 from cnnlab.reference.files import read, write
 from cnnlab.reference.measure import Result, load, measure
-from cnnlab.reference.rows import KINDS, SMALL, Row, in_fp32, rows
+from cnnlab.reference.rows import KINDS, SHORT, SHORTER, SMALL, Row, in_fp32, rows
 from cnnlab.reference.table import HEAD, cells, precisions
 from cnnlab.train import fit
 from tests.conftest import blobs
@@ -103,6 +103,17 @@ def test_what_is_written_is_read_again_and_other_rows_stay(result, tmp_path):
     assert sum("not measured" in line for line in lines) == 2 * len(RECIPES) - 2
 
 
+def test_every_row_names_the_machine_it_was_measured_on(result, tmp_path):
+    other = dataclasses.replace(result, machine={**result.machine, "processor": "another", "date": "later"})
+    later = dataclasses.replace(result, machine={**result.machine, "date": "later"})
+    found = {"lenet ours": result, "nin ours": other, "lenet notes": later}
+    text = write(found, tmp_path, "cpu")[1].read_text(encoding="utf-8").split("## Machines")[1]
+    lines = {line.split(": ")[0]: line for line in text.split("\n\n") if line.strip()}
+    assert lines.keys() == {"lenet notes, lenet ours", "nin ours"}
+    assert "processor another; " in lines["nin ours"]
+    assert "later" not in text
+
+
 def test_every_row_of_a_processor_is_measured():
     assert read(RESULTS).keys() >= {f"{network} {kind}" for network in RECIPES for kind in KINDS}
 
@@ -129,7 +140,7 @@ def test_both_precisions_are_compared_by_their_spread(result):
     exact = dataclasses.replace(result, precision="fp32", row=in_fp32(result.row))
     near, far = (dataclasses.replace(exact, valid=valid) for valid in ([0.91, 0.93], [0.95, 0.96]))
     line = precisions("lenet", {"lenet ours": low, "lenet fp32": near})
-    assert line == ["lenet", "2", "0.9100 ± 0.0141", "0.9200 ± 0.0141", "-0.0100", "yes"]
+    assert line == ["lenet", "4", "2", "0.9100 ± 0.0141", "0.9200 ± 0.0141", "-0.0100", "yes"]
     assert precisions("lenet", {"lenet ours": low, "lenet fp32": far})[-1] == "no"
     assert precisions("lenet", {"lenet ours": low}) == []
     assert precisions("lenet", {"lenet ours": near, "lenet fp32": near}) == []  # nothing to compare
@@ -142,6 +153,20 @@ def test_what_fp32_is_compared_with_differs_in_nothing_else():
     ours, exact = (rows("bn_lenet")[kind] for kind in ("ours", "fp32"))
     assert (ours.training.pop("precision"), exact.training.pop("precision")) == ("auto", "fp32")
     assert dataclasses.replace(exact, recipe="ours") == ours
+
+
+@pytest.mark.parametrize("network", SHORTER)
+def test_where_ours_takes_long_precisions_are_compared_in_a_shorter_form(network, result):
+    ours, short, exact = (rows(network)[kind] for kind in ("ours", SHORT, "fp32"))
+    assert short.training["epochs"] < ours.training["epochs"]
+    assert in_fp32(short) == exact
+    assert SHORT not in rows(network, "cuda")
+    found = {kind: dataclasses.replace(result, row=row, precision="bf16") for kind, row in rows(network).items()}
+    found["ours"].valid = [0.1, 0.1]
+    line = precisions(network, {f"{network} {kind}": measured for kind, measured in found.items()})
+    assert line[:2] == ["resnet18_notes: width 1/4, stem half", "4"]
+    assert line[-2:] == ["+0.0000", "yes"]
+    assert precisions(network, {f"{network} {kind}": found[kind] for kind in ("ours", "fp32")}) == []
 
 
 def test_a_chapter_sees_its_two_lines(result, tmp_path):
@@ -179,6 +204,7 @@ def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):
     [
         (["--seeds", "0"], "--seeds 0 is below 1; one seed is a run, five are a result"),
         (["--networks", "lenet5"], "network 'lenet5' is not one of lenet"),
+        (["--recipes", "short", "--device", "cpu"], "lenet has no recipe 'short' on a cpu; it has notes, ours, fp32"),
         (["--device", "tpu"], "device 'tpu' is not one of"),
     ],
 )
@@ -190,9 +216,11 @@ def test_the_command_refuses_in_a_sentence(words, sentence, tmp_path):
 def test_the_command_measures_and_writes(monkeypatch, quick, tiny_data, tmp_path):
     monkeypatch.setattr(command, "load", lambda row, device: tiny_data)
     monkeypatch.setattr(measuring, "step_memory", lambda *args, **settings: 0)
-    monkeypatch.setattr(command, "rows", lambda network, device_type: {"notes": quick, "ours": quick})
+    both = {kind: dataclasses.replace(quick, recipe=kind) for kind in KINDS}
+    monkeypatch.setattr(command, "rows", lambda network, device_type: both)
     said = []
     command.main(["--networks", "lenet", "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)], said.append)
     assert len(said) == 3
-    assert said[0].startswith("lenet, ours, seed 0: test ")
+    assert said[0].startswith("lenet, notes, seed 0: test ")
+    assert said[1].startswith("lenet, ours, seed 0: test ")
     assert list(read(tmp_path)) == ["lenet notes", "lenet ours"]

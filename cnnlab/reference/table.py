@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from html import escape
@@ -11,7 +12,7 @@ from cnnlab.bench.recipes import RECIPES
 from cnnlab.history import History
 from cnnlab.record import spread
 from cnnlab.reference.measure import Result
-from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, in_fp32, rows
+from cnnlab.reference.rows import FP32, KINDS, PUBLISHED, SHORT, Row, in_fp32, rows
 
 
 def markdown(results: dict[str, Result], device_type: str) -> str:
@@ -24,32 +25,33 @@ def markdown(results: dict[str, Result], device_type: str) -> str:
     if compared:
         body = "\n".join("| " + " | ".join(line) + " |" for line in [PRECISIONS, ["---"] * len(PRECISIONS), *compared])
         parts += [COMPARED, body]
-    machines = {"; ".join(f"{k} {v}" for k, v in result.machine.items() if k != "date") for result in results.values()}
-    return "\n\n".join([*parts, *sorted(machines)]) + "\n"
+    return "\n\n".join([*parts, "## Machines", *machines(results)]) + "\n"
 
 
 HEAD = ["network", "recipe", "px", "images × epochs", "parameters", "MACs", "step MiB", "seconds",
         "test, mean ± sd", "least", "collapsed", "best published"]  # fmt: skip
+WORDS = ("network", "recipe", "test, mean ± sd")  # columns set flush left
 INTRODUCTION = """\
 # Reference on a {device}
 
 `python -m cnnlab.reference` repeats this. Training uses 55,000 images and the recipe was chosen by 5,000 others; the
 10,000 test images are judged once a seed, at rest. *notes*: plain SGD from a Xavier start, settings of the notes, in
-fp32. *ours*: AdamW, one-cycle, label smoothing, flips, in bf16 where the device has it; for the small VGG weight decay
-0.05, too. step MiB: peak memory of one training step in fp32. seconds: the training passes of the quickest seed,
-loading included. Best published: over many builds of *Dive into Deep Learning*, which train the notes' full size."""
+fp32. *ours*: AdamW, one-cycle, label smoothing, flips, in bf16 where the device has it; on a processor VGG has weight
+decay 0.05 and ResNet 0.2. step MiB: peak memory of one training step in fp32. seconds: the training passes of the
+quickest seed, loading included. Best published: over many builds of *Dive into Deep Learning*, which train the notes'
+full size."""
 COMPARED = """\
 ## bf16 against fp32
 
 Our recipe with the same seeds in both, judged by the 5,000 validation images. Within the spread: the means differ by no
 more than the larger of the two standard deviations."""
-PRECISIONS = ["network", "seeds", "bf16, mean ± sd", "fp32, mean ± sd", "difference", "within the spread"]
+PRECISIONS = ["network", "epochs", "seeds", "bf16, mean ± sd", "fp32, mean ± sd", "difference", "within the spread"]
 
 
 def cells(network: str, kind: str, result: Result | None, device_type: str = "cpu") -> list[str]:
     """One line of the table; what was not measured says so."""
     row = rows(network, device_type)[kind] if result is None else result.row
-    head = [size_words(network, device_type), kind, str(row.image_size)]
+    head = [size_words(rows(network, device_type)["notes"]), kind, str(row.image_size)]
     if result is None:
         return [*head, "not measured", *[""] * (len(HEAD) - 5), f"{PUBLISHED[network]:.3f}"]
     test = spread(result.test)
@@ -65,6 +67,15 @@ def cells(network: str, kind: str, result: Result | None, device_type: str = "cp
         f"{result.collapsed} of {len(result.test)}",
         f"{PUBLISHED[network]:.3f}",
     ]
+
+
+def machines(results: Mapping[str, Result]) -> list[str]:
+    """A line for each machine: the rows it measured, and what it is."""
+    rows_of: dict[str, list[str]] = {}
+    for name, result in sorted(results.items()):
+        words = "; ".join(f"{k} {v}" for k, v in result.machine.items() if k != "date")
+        rows_of.setdefault(words, []).append(name)
+    return [f"{', '.join(names)}: {words}" for words, names in sorted(rows_of.items())]
 
 
 def just_now(history: History) -> list[str]:
@@ -83,7 +94,8 @@ def just_now(history: History) -> list[str]:
 
 def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
     """The line that compares both precisions; empty where one of them was not measured, or by another recipe."""
-    low, high = (results.get(f"{network} {kind}") for kind in ("ours", FP32))
+    short, ours, high = (results.get(f"{network} {kind}") for kind in (SHORT, "ours", FP32))
+    low = short or ours
     if not low or not high or low.precision != "bf16" or len(low.valid) != len(high.valid):
         return []
     if in_fp32(low.row) != high.row:
@@ -92,24 +104,32 @@ def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
     apart = one["mean"] - other["mean"]
     within = abs(apart) <= max(one["sd"], other["sd"])
     values = [f"{each['mean']:.4f} ± {each['sd']:.4f}" for each in (one, other)]
-    return [network, str(len(low.valid)), *values, f"{apart:+.4f}", "yes" if within else "no"]
+    head = [size_words(low.row), str(low.row.training["epochs"]), str(len(low.valid))]
+    return [*head, *values, f"{apart:+.4f}", "yes" if within else "no"]
 
 
-def size_words(network: str, device_type: str) -> str:
+def size_words(row: Row) -> str:
     """The network's name, with what is smaller than in the notes.
-    >>> size_words("vgg11", "cpu"), size_words("vgg11", "cuda")
-    ('vgg11: width 1/4, stem small, dense 256', 'vgg11: width 1/4')
+    >>> [size_words(rows("vgg11", device_type)["notes"]) for device_type in ("cpu", "cuda")]
+    ['vgg11: width 1/4, stem small, dense 256', 'vgg11: width 1/4']
     """
-    row = rows(network, device_type)["notes"]
     said = {k: v for k, v in row.settings.items() if k != "activation"}
     words = ", ".join(f"{k.replace('_', ' ')} {_short(v)}" for k, v in said.items())
-    return f"{network}: {words}" if words else network
+    return f"{row.network}: {words}" if words else row.network
 
 
 def _short(value: Any) -> str:
     if isinstance(value, float):
         return str(Fraction(value))
     return "·".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _unbroken(cell: str) -> str:
+    """A narrow column breaks lines after a comma or colon and before a bracket, never within a value.
+    >>> _unbroken("0.9308 ± 0.0011 (5 seeds)").split(" ")
+    ['0.9308\\xa0±\\xa00.0011', '(5\\xa0seeds)']
+    """
+    return re.sub(r"(?<![,:]) (?!\()", "\N{NO-BREAK SPACE}", cell)
 
 
 class Shown(list):
@@ -121,9 +141,14 @@ class Shown(list):
         return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
 
     def _repr_html_(self) -> str:
-        style = "padding:2px 6px;text-align:left;vertical-align:bottom"
-        drawn = [
-            "".join(f'<{tag} style="{style}">{escape(cell)}</{tag}>' for cell in line)
-            for tag, line in [("th", HEAD), *(("td", line) for line in self)]
-        ]
-        return f'<table style="font-size:12px">{"".join(f"<tr>{line}</tr>" for line in drawn)}</table>'
+        lines = ["".join(_drawn("th", name, _unbroken(name) if "," in name else name) for name in HEAD)]
+        for line in self:
+            lines.append("".join(_drawn("td", name, _unbroken(cell)) for name, cell in zip(HEAD, line, strict=True)))
+        return f'<table style="font-size:12px">{"".join(f"<tr>{line}</tr>" for line in lines)}</table>'
+
+
+def _drawn(tag: str, name: str, words: str) -> str:
+    """A cell of the column `name`; numbers stand with their last digits below each other."""
+    side = "left" if name in WORDS else "right"
+    place = "bottom" if tag == "th" else "top"
+    return f'<{tag} style="padding:2px 6px;text-align:{side};vertical-align:{place}">{escape(words)}</{tag}>'
