@@ -25,7 +25,9 @@ def markdown(results: dict[str, Result], device_type: str) -> str:
     if compared:
         body = "\n".join("| " + " | ".join(line) + " |" for line in [PRECISIONS, ["---"] * len(PRECISIONS), *compared])
         parts += [COMPARED, body]
-    return "\n\n".join([*parts, "## Machines", *machines(results)]) + "\n"
+    if results:
+        parts += ["## Machines", *machines(results)]
+    return "\n\n".join(parts) + "\n"
 
 
 HEAD = ["network", "recipe", "px", "images × epochs", "parameters", "MACs", "step MiB", "seconds",
