@@ -42,11 +42,14 @@ class Printed(io.StringIO):
 
 
 class Runner:
-    """Calls answers; the seconds are shared by all calls of one check, or counted anew where `fresh`."""
+    """Calls answers; the seconds are shared by all calls of one check, or counted anew where `fresh`.
 
-    def __init__(self, seconds: float = SECONDS, fresh: bool = False):
+    key: the exercise that is judged, as in "padding.out_size"; empty outside of a check.
+    """
+
+    def __init__(self, seconds: float = SECONDS, fresh: bool = False, key: str = ""):
         self.seconds = self.left = seconds
-        self.fresh = fresh
+        self.fresh, self.key = fresh, key
         self.calls = 0
 
     def __call__(self, function: Callable, *args, fresh: bool = False, given: str = "", **kwargs):

@@ -58,7 +58,7 @@ class Exercise:
             with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 torch.manual_seed(0)
-                says = self.judge(Runner(self.seconds, self.fresh), *answers)
+                says = self.judge(Runner(self.seconds, self.fresh, self.entry.key), *answers)
             return Verdict(self.entry, "right", says)
         except ToDo:
             return Verdict(self.entry, "to do", "Replace the dots in the cell above, run it, then run this check.")
