@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cnnlab import check
-from cnnlab.check import solved
+from cnnlab.check import calling, solved
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES
 from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
 from tests.test_notebooks import words
@@ -145,6 +145,7 @@ def test_an_answer_that_never_ends_is_stopped(entry, monkeypatch):
     exercise = getattr(getattr(check, entry.module), entry.name)
     assert exercise.seconds == 10
     monkeypatch.setattr(exercise, "seconds", 0.2)
+    monkeypatch.setattr(calling, "slowness", lambda: 1.0)
     count = len(inspect.signature(exercise.judge).parameters) - 1
     assert exercise(*[endless] * count).state == "wrong"
 

@@ -11,15 +11,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AnySet
+from fractions import Fraction
 from types import FunctionType
 
+import numpy as np
 import torch
+from torch import nn
 
-from cnnlab.check.showing import call_text
+from cnnlab.check.showing import Foreign, call_text
 from cnnlab.check.verdict import ToDo, Wrong
 
-SECONDS = 10.0  # for all calls of one check
+SECONDS = 10.0  # of processor time, for all calls of one check; more on a machine that is slower than usual
+PATIENCE = 8  # a second of computing earns this many seconds of waiting for a busy machine
 MOST_PRINTED = 20_000  # characters
 FIRST_PRINTED = 300  # characters shown on the card
 
@@ -53,7 +58,7 @@ class Runner:
         self.calls = 0
 
     def __call__(self, function: Callable, *args, fresh: bool = False, given: str = "", **kwargs):
-        """What `function(*args, **kwargs)` gives back. Raises Wrong with a sentence, or ToDo where nothing is written.
+        """What `function(*args, **kwargs)` gives back, settled. Raises Wrong with a sentence, or ToDo for a starter.
 
         given: how the card writes the call; by default as the arguments stand. Inputs that were changed are refused.
         """
@@ -62,21 +67,57 @@ class Runner:
         kept = copy.deepcopy((args, kwargs)) if all(map(_plain, [*args, *kwargs.values()])) else None
         self.left = self.seconds if fresh or self.fresh else self.left
         self.calls += 1
-        printed, started = Printed(), time.monotonic()
-        try:
-            with quiet(printed), time_limit(max(self.left, 0.1)):
-                result = function(*args, **kwargs)
-        except (ToDo, Wrong):
-            raise
-        except BaseException as error:
-            raise Wrong(in_words(error, self.seconds), call=call, printed=_first(printed)) from error
-        finally:
-            self.left -= time.monotonic() - started
+        result = self._limited(lambda: function(*args, **kwargs), call)
         if result is Ellipsis:
             raise ToDo
         if kept is not None and not _same((args, kwargs), kept):
             raise Wrong("The answer changes what it is given; work on a copy of its input.", call=call)
         return result
+
+    def settle(self, value: object) -> object:
+        """An answer that is a value, as `settled` has it, within the limit."""
+        return self._limited(lambda: value, "")
+
+    def _limited(self, compute: Callable[[], object], call: str) -> object:
+        printed, clock = Printed(), Clock(max(self.left, 0.1))
+        try:
+            with quiet(printed), time_limit(clock):
+                return settled(compute())
+        except (ToDo, Wrong):
+            raise
+        except BaseException as error:
+            raise Wrong(in_words(error, self.seconds), call=call, printed=_first(printed)) from error
+        finally:
+            self.left -= clock.spent() / clock.slower
+
+
+def settled(value: object) -> object:
+    """The value with nothing left to be computed: iterators are run to their end, and a value of an unknown class
+    becomes its text. Functions, classes, modules, tensors and arrays stay as they are."""
+    if value is None or value is Ellipsis or type(value) in (bool, int, float, complex, str, bytes, range, Fraction):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value if type(value) in (torch.Tensor, nn.Parameter) else value.as_subclass(torch.Tensor)
+    if isinstance(value, np.ndarray | np.generic | nn.Module) or callable(value):
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Mapping):
+        return {settled(key): settled(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | AnySet):
+        # A set is known by its items; they are settled in a list, for not all of them can be put into a set again.
+        items = [settled(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items if isinstance(value, list) else _as_set(items)
+    if isinstance(value, Iterator):
+        return [settled(item) for item in value]
+    return Foreign(type(value).__name__, repr(value))
+
+
+def _as_set(items: list) -> frozenset | list:
+    try:
+        return frozenset(items)
+    except TypeError:
+        return items
 
 
 @contextlib.contextmanager
@@ -131,28 +172,89 @@ def a_kind(value: object) -> str:
     """
     if value is None:
         return "None"
-    name = type(value).__name__
+    name = value.kind if isinstance(value, Foreign) else type(value).__name__
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
+# ---- limits ------------------------------------------------------------------------------------------------------------
+
+
+class Clock:
+    """How long the code of this thread has computed, and whether that is more than its seconds.
+
+    Processor time counts, which a busy machine lengthens less than the time on the wall; where little is computed the
+    wall counts too, so that a sleep without end is found out. Once the seconds are over, the machine's speed at that
+    moment is measured, and a slow or busy one gets as much more.
+    """
+
+    def __init__(self, seconds: float):
+        self.seconds, self.slower, self.thread = seconds, 1.0, threading.get_ident()
+        self.start, self.measured = self._now(), False
+
+    def _now(self) -> tuple[float, float, float]:
+        return time.monotonic(), _thread_seconds(self.thread), time.process_time()
+
+    def spent(self) -> float:
+        """Seconds of processor time of this thread, or of the wall beyond what a busy machine explains."""
+        wall, thread, process = (now - then for now, then in zip(self._now(), self.start, strict=True))
+        return max(thread, wall - PATIENCE * process)
+
+    def over(self) -> bool:
+        if self.spent() >= self.seconds and not self.measured:
+            self.measured, self.slower = True, slowness()
+        return self.spent() >= self.seconds * self.slower
+
+
+def _thread_seconds(thread: int) -> float:
+    """Processor time of a thread; where the system does not tell it, that of the process, shared among its workers."""
+    if thread == threading.get_ident():
+        return time.thread_time()
+    if hasattr(time, "pthread_getcpuclockid"):
+        return time.clock_gettime(time.pthread_getcpuclockid(thread))
+    return time.process_time() / torch.get_num_threads()
+
+
+USUAL_SECONDS = 0.02  # processor time of `_work` on a core of an AMD EPYC at rest; on an Intel Xeon it is about the same
+MOST_SLOW = 10
+
+
+def slowness() -> float:
+    """How many times slower than the machine of the limits this one is now, from 1 to MOST_SLOW."""
+    return min(max(min(_work() for _ in range(3)) / USUAL_SECONDS, 1.0), MOST_SLOW)
+
+
+def _work() -> float:
+    """Processor time of a fixed piece of what answers do: a loop in Python and a small layer, forward and backward."""
+    X, weight = torch.ones(32, 1, 28, 28), torch.ones(16, 1, 5, 5).requires_grad_()
+    started, total = time.thread_time(), 0
+    for i in range(200_000):
+        total += i * i
+    with torch.enable_grad():
+        for _ in range(8):
+            nn.functional.conv2d(X, weight, padding=2).relu().sum().backward()
+    return time.thread_time() - started
+
+
 @contextlib.contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raises TimeUp in the running code after so many seconds, and again until it gives way."""
+def time_limit(clock: Clock) -> Iterator[None]:
+    """Raises TimeUp in the running code once the clock is over, and again until it gives way."""
     if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
-        with _by_signal(seconds):
+        with _by_signal(clock):
             yield
     else:
-        with _by_thread(seconds):
+        with _by_thread(clock):
             yield
 
 
 @contextlib.contextmanager
-def _by_signal(seconds: float) -> Iterator[None]:
+def _by_signal(clock: Clock) -> Iterator[None]:
     """Wakes even a sleeping call."""
     ticks = 0
 
     def stop(_, frame):
         nonlocal ticks
+        if not clock.over():
+            return
         ticks += 1
         if ticks > 1 and frame is not None:
             # An `except:` inside the loop swallowed it: next time raise some lines later, in that very clause.
@@ -163,7 +265,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
     before, tracing = signal.signal(signal.SIGALRM, stop), sys.gettrace()
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.02)
+        signal.setitimer(signal.ITIMER_REAL, min(clock.seconds, 0.1), 0.02)
         yield
     finally:
         _disarm()
@@ -195,15 +297,14 @@ def _disarm() -> None:
 
 
 @contextlib.contextmanager
-def _by_thread(seconds: float) -> Iterator[None]:
+def _by_thread(clock: Clock) -> Iterator[None]:
     """Where there is no alarm (Windows, or not the main thread): raised between two steps of Python."""
     over, target = threading.Event(), threading.get_ident()
 
     def stop():
-        if over.wait(seconds):
-            return
         while not over.wait(0.05):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(TimeUp))
+            if clock.over():
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(TimeUp))
 
     thread = threading.Thread(target=stop, daemon=True)
     thread.start()

@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
-from cnnlab.check import solved
+from cnnlab.check import cells, process, solved
 from cnnlab.check.calling import SECONDS, Runner, a_kind, in_words
 from cnnlab.check.catalogue import find
 from cnnlab.check.showing import call_text, grids, sizes, value_text
+from cnnlab.check.values import as_items, as_number, as_tensor, as_truth, is_one_of
 from cnnlab.check.verdict import CheckFailedError, ToDo, Verdict, Wrong
 
 LARGEST = 10**300  # beyond it a whole number cannot be set against a float
@@ -37,7 +37,8 @@ class Exercise:
         self.verdict = self._judge(answers)
         if grading():
             return self._graded()
-        solved.record(self.entry, self.verdict.state)
+        if says := solved.record(self.entry, self.verdict.state):
+            self.verdict = replace(self.verdict, rows=(*self.verdict.rows, ("progress", says)))
         return self.verdict
 
     def _graded(self) -> None:
@@ -53,12 +54,17 @@ class Exercise:
         try:
             if len(answers) != len(names):
                 raise Wrong(f"The check takes {' and '.join(names)}; it was given {len(answers)}.")
-            # The judge draws random cases, a learner's code may too: neither moves the notebook's own generator.
-            # A warning is no verdict, and what stands on stderr a grader would take for a failure.
-            with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            for trouble in (process.poisoned(), cells.not_run(self.entry.key, answers)):
+                if trouble:
+                    raise Wrong(trouble)
+            # The judge draws random cases, a learner's code may too: neither moves the notebook's own generators.
+            with process.usual_settings():
                 torch.manual_seed(0)
-                says = self.judge(Runner(self.seconds, self.fresh, self.entry.key), *answers)
+                run = Runner(self.seconds, self.fresh, self.entry.key)
+                says = self.judge(run, *map(run.settle, answers))
+                trouble = process.poisoned()
+            if trouble:
+                raise Wrong(trouble)
             return Verdict(self.entry, "right", says)
         except ToDo:
             return Verdict(self.entry, "to do", "Replace the dots in the cell above, run it, then run this check.")
@@ -169,10 +175,11 @@ def difference(got: object, wanted: object, tolerance: float = 1e-6) -> str:
         return "It gives back None; is a return missing?"
     if isinstance(wanted, torch.Tensor):
         return _tensor_difference(got, wanted, tolerance)
-    if isinstance(wanted, bool) and isinstance(got, np.bool_ | torch.Tensor) and np.size(got) == 1:
-        got = bool(got)  # the truth values of numpy and torch are as good as Python's own
-    if isinstance(wanted, bool | str) or wanted is None:
-        return "" if type(got) is type(wanted) and got == wanted else "The answer differs."
+    if isinstance(wanted, bool):
+        truth = as_truth(got)
+        return "" if truth is wanted else "The answer differs." if truth is not None else _no_truth(got)
+    if isinstance(wanted, str) or wanted is None:
+        return "" if isinstance(got, type(wanted)) and got == wanted else "The answer differs."
     if isinstance(wanted, int | float):
         return _number_difference(got, wanted, tolerance)
     if isinstance(wanted, list | tuple):
@@ -180,12 +187,17 @@ def difference(got: object, wanted: object, tolerance: float = 1e-6) -> str:
     return "" if got == wanted else "The answer differs."
 
 
+def _no_truth(got: object) -> str:
+    return f"True or False is wanted, and it gives back {a_kind(got)}."
+
+
 def _tensor_difference(got: object, wanted: torch.Tensor, tolerance: float) -> str:
+    got = as_tensor(got)
     if not isinstance(got, torch.Tensor):
         return f"A tensor is wanted, and it gives back {a_kind(got)}."
     if got.shape != wanted.shape:
         return f"The shape is {sizes(got.shape)} instead of {sizes(wanted.shape)}."
-    if got.is_floating_point() != wanted.is_floating_point():
+    if got.is_floating_point() != wanted.is_floating_point() or got.is_complex():
         return f"The numbers are {str(got.dtype)[6:]} instead of {str(wanted.dtype)[6:]}."
     if wanted.is_floating_point() and torch.isnan(got).any() and not torch.isnan(wanted).any():
         return f"{int(torch.isnan(got).sum())} of {got.numel()} numbers are NaN; is something divided by zero?"
@@ -200,10 +212,9 @@ def _tensor_difference(got: object, wanted: torch.Tensor, tolerance: float) -> s
 
 
 def _number_difference(got: object, wanted: float, tolerance: float) -> str:
-    if isinstance(got, torch.Tensor) and got.numel() == 1:
-        got = got.item()
-    if isinstance(got, bool) or not isinstance(got, int | float):
-        return f"A number is wanted, and it gives back {a_kind(got)}."
+    kind, got = a_kind(got), as_number(got)
+    if got is None:
+        return f"A number is wanted, and it gives back {kind}."
     if isinstance(got, int) and abs(got) > LARGEST:
         return "The number is larger than any that a computer calculates with."
     if got != got:
@@ -215,8 +226,10 @@ def _number_difference(got: object, wanted: float, tolerance: float) -> str:
 
 
 def _sequence_difference(got: object, wanted: Sequence, tolerance: float) -> str:
-    if not isinstance(got, list | tuple):
-        return f"{len(wanted)} values are wanted, and it gives back {a_kind(got)}."
+    kind = a_kind(got)
+    got = list(got) if isinstance(got, torch.Tensor) and got.dim() else as_items(got)
+    if got is None:
+        return f"{len(wanted)} values are wanted, and it gives back {kind}."
     if len(got) != len(wanted):
         return f"It gives back {len(got)} values instead of {len(wanted)}."
     for number, (mine, theirs) in enumerate(zip(got, wanted, strict=True), 1):
@@ -229,7 +242,7 @@ def choose(picked: object, right: str, refused: Mapping[str, str], name: str = "
     """A choice. `refused` gives each wrong choice the sentence that shows why. Raises ToDo or Wrong."""
     filled(picked)
     choices = sorted([right, *refused])
-    if picked not in choices:
+    if not is_one_of(picked, choices):
         listed = ", ".join(map(repr, choices))
         raise Wrong(f"{name} is {value_text(picked)}; choose one of {listed}, in quotation marks.")
     if picked != right:
@@ -242,10 +255,9 @@ def number(
     """A number. `slips` gives a sentence for numbers that come from a known mistake; `within` is the tolerance as a
     share of `wanted`. Raises ToDo or Wrong, which keeps the wanted number to itself."""
     filled(given)
-    if isinstance(given, torch.Tensor) and given.numel() == 1:
-        given = given.item()
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        raise Wrong(f"{name} is {value_text(given)}; a number is asked for.")
+    text, given = value_text(given), as_number(given)
+    if given is None:
+        raise Wrong(f"{name} is {text}; a number is asked for.")
     if given != given:
         raise Wrong(f"{name} is NaN; is something divided by zero?")
     given = max(-LARGEST, min(LARGEST, given))

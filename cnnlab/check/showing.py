@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from html import escape
 
+import numpy as np
 import torch
+from torch import nn
+
+from cnnlab.check.values import bare
 
 MOST_CELLS = 64  # a tensor up to this many numbers is written out
 MOST_SIDE = 12  # a grid up to this side is drawn
 POSITIVE, NEGATIVE = "0,112,78", "117,66,137"  # told apart by every common kind of colour blindness
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What is left of a value of a class that checks do not know: the name of the class, and the value's text."""
+
+    kind: str
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
 
 
 def sizes(shape: Iterable[int]) -> str:
@@ -25,13 +41,24 @@ def value_text(value: object) -> str:
     >>> value_text(torch.eye(2)), value_text(torch.zeros(3, 40, 40)), value_text(0.5)
     ('[[1, 0], [0, 1]]', 'tensor of shape 3×40×40, float32', '0.5')
     """
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        value = torch.as_tensor(value)
     if isinstance(value, torch.Tensor):
         if value.dim() <= 2 and 0 < value.numel() <= MOST_CELLS:
             return _nested(value.detach().tolist())
         return f"tensor of shape {sizes(value.shape)}, {str(value.dtype).removeprefix('torch.')}"
+    value = bare(value)
     if isinstance(value, float):
         return f"{value:.6g}"
-    text = _nested(value) if isinstance(value, list | tuple) else " ".join(repr(value).split())
+    if isinstance(value, Foreign):
+        text = value.text
+    elif isinstance(value, frozenset):
+        text = repr(set(value)) if value else "set()"
+    elif isinstance(value, nn.Module):
+        text = f"a module {type(value).__name__}"
+    else:
+        text = _nested(value) if isinstance(value, list | tuple) else repr(value)
+    text = " ".join(text.split())
     return text if len(text) <= 200 else text[:199] + "…"
 
 

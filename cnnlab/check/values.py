@@ -51,7 +51,10 @@ def as_items(value: object) -> list | None:
     """
     if isinstance(value, torch.Tensor | np.ndarray):
         return value.tolist() if len(value.shape) > 0 else None
-    if isinstance(value, list | tuple | set | frozenset | range | type({}.keys()) | type({}.values())):
+    if isinstance(value, set | frozenset):
+        # A set has no order; the usual one makes it comparable.
+        return sorted(value) if all(as_number(item) is not None for item in value) else list(value)
+    if isinstance(value, list | tuple | range | type({}.keys()) | type({}.values())):
         return list(value)
     return None
 
@@ -64,6 +67,16 @@ def as_numbers(value: object) -> list[int | float] | None:
     items = as_items(value)
     numbers = [as_number(item) for item in items] if items is not None else [None]
     return None if None in numbers else numbers
+
+
+def as_tensor(value: object) -> object:
+    """An array of numbers as a tensor; everything else as it is.
+    >>> as_tensor(np.ones(2)), as_tensor([1, 2])
+    (tensor([1., 1.], dtype=torch.float64), [1, 2])
+    """
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufc":
+        return torch.as_tensor(np.ascontiguousarray(value)) if value.shape else torch.tensor(value.item())
+    return value
 
 
 def is_one_of(value: object, choices: Iterable[str]) -> bool:
