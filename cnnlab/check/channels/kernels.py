@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from cnnlab.check.judging import call, choose, compare, exercise, filled, seeded
 from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.values import as_items
 from cnnlab.check.verdict import Wrong
 
 
@@ -42,8 +43,9 @@ IMPOSSIBLE = {
 def impossible_set(given: object) -> None:
     filled(given)
     known = {**POSSIBLE, **IMPOSSIBLE}
-    if not isinstance(given, set | list | tuple) or not all(isinstance(name, str) for name in given):
-        raise Wrong("impossible should be a set of names.", got=value_text(given))
+    shown, given = value_text(given), as_items(given)
+    if given is None or not all(isinstance(name, str) for name in given):
+        raise Wrong("impossible should be a set of names.", got=shown)
     if unknown := sorted(set(given) - known.keys()):
         raise Wrong(f"{unknown[0]!r} is none of the names; they are {', '.join(map(repr, sorted(known)))}.")
     for name, sentence in POSSIBLE.items():

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from cnnlab.check.judging import call, choose, compare, exercise, filled, seeded
 from cnnlab.check.networks import Operations
 from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.values import as_numbers
 from cnnlab.check.verdict import Wrong
 
 
@@ -37,8 +38,8 @@ def two_ways() -> list[tuple[torch.Tensor, torch.Tensor, bool]]:
 
 def triple_differs(triple: object) -> None:
     filled(triple)
-    values = triple.tolist() if isinstance(triple, torch.Tensor) else triple
-    if not isinstance(values, list | tuple) or len(values) != 3 or not all(isinstance(v, int | float) for v in values):
+    values = as_numbers(triple)
+    if values is None or len(values) != 3:
         raise Wrong("triple should be three numbers (a, b, c).", got=value_text(triple))
     if max(map(abs, values)) > torch.finfo(torch.float32).max:
         raise Wrong("triple should be numbers that float32 can hold.", got=value_text(triple))

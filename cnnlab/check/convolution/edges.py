@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional as F
 
 from cnnlab.check.calling import a_kind
-from cnnlab.check.judging import call, compare, exercise, filled, seeded
+from cnnlab.check.judging import call, compare, difference, exercise, filled, seeded
 from cnnlab.check.showing import grids, sizes, value_text
+from cnnlab.check.values import as_tensor
 from cnnlab.check.verdict import Wrong
 
 
@@ -21,6 +22,7 @@ def correlate(X: torch.Tensor, K: torch.Tensor, stride: int = 1) -> torch.Tensor
 def kernel(given: object, name: str) -> torch.Tensor:
     """A kernel that was written down, in float64. Raises ToDo or Wrong where it is none."""
     filled(given)
+    given = as_tensor(given)
     if not isinstance(given, torch.Tensor) or given.dim() != 2:
         got = value_text(given) if isinstance(given, torch.Tensor) else a_kind(given)
         raise Wrong(f"{name} should be a tensor with two axes, rows and columns.", got=got)
@@ -165,7 +167,7 @@ def passes_gradients(run, corr2d: Callable, X: torch.Tensor, K: torch.Tensor, G:
         )
     found = run(torch.autograd.grad, Y, leaves, G.to(Y.dtype), allow_unused=True, given="backward through corr2d")
     for mine, theirs, name in zip(found, torchs_gradients(X, K, G), "XK", strict=True):
-        if mine is None or not torch.allclose(mine, theirs, rtol=1e-4, atol=1e-4):
+        if mine is None or difference(mine, theirs, 1e-4):
             got = "no gradient" if mine is None else value_text(mine)
             raise Wrong(
                 f"The gradient for {name} does not come through the loops.",

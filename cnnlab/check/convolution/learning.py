@@ -11,6 +11,7 @@ from cnnlab.check.calling import a_kind
 from cnnlab.check.convolution.edges import correlate, kernel
 from cnnlab.check.judging import call, compare, exercise, seeded
 from cnnlab.check.showing import grids, value_text
+from cnnlab.check.values import as_tensor
 from cnnlab.check.verdict import Wrong
 
 
@@ -172,7 +173,7 @@ def learns(run, learn) -> None:
     for side in (14, 20):
         X, K = torch.randn(side, side, generator=generator), torch.randn(3, 3, generator=generator)
         Y, text = correlate(X, K), f"learn(X, Y), X of {side}×{side} random pixels"
-        found = run(learn, X, Y, given=text)
+        found = as_tensor(run(learn, X, Y, given=text))
         if not isinstance(found, torch.Tensor) or found.shape != (3, 3):
             got = value_text(found) if isinstance(found, torch.Tensor) else a_kind(found)
             raise Wrong("A kernel of 3 × 3 numbers is wanted.", call=text, got=got)

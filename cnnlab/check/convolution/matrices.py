@@ -110,7 +110,7 @@ def dense_edges(run, dense_layer, weights) -> str:
             raise Wrong("The layer has the wrong size.", call=text, got=got, wanted=wanted, slip=slip)
         for _ in range(3):
             X = torch.randn(h * w, generator=generator)
-            mine = run(layer, X, given=f"{text}(X.flatten())").detach()
+            mine = run(layer.float(), X, given=f"{text}(X.flatten())").detach()
             wanted = correlate(X.reshape(h, w), torch.tensor([[1.0, -1.0]]))
             if not torch.allclose(mine, wanted.flatten(), atol=1e-5):
                 image, mine_grid = value_text(X.reshape(h, w)), mine.reshape(h, w - 1)

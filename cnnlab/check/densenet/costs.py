@@ -28,7 +28,8 @@ def dense_pairs(c_in: int, growth: int, layers: int) -> list[tuple[int, int]]:
 @exercise
 def fewer_parameters(run, dense_weights, residual_weights, times, reason) -> str:
     draw = random.Random(3)
-    settings = [call(draw.randint(1, 40), draw.randint(1, 20), draw.randint(1, 7)) for _ in range(40)]
+    ends = [(40, 20, 7)] * 30 + [(2_000, 200, 60)] * 10
+    settings = [call(*(draw.randint(1, end) for end in row)) for row in ends]
     slips = {
         "every layer reads only the input of the block; it reads all that was written since, too": lambda c, g, n: (
             9 * c * g * n
@@ -51,7 +52,7 @@ def fewer_parameters(run, dense_weights, residual_weights, times, reason) -> str
         "a 3×3 kernel has 9 weights for each pair of channels": lambda c, n: c * c * n,
         "biases are counted; none were asked for": lambda c, n: (9 * c * c + c) * n,
     }
-    settings = [call(draw.randint(1, 40), draw.randint(1, 7)) for _ in range(40)]
+    settings = [call(*(draw.randint(1, end) for end in (row[0], row[2]))) for row in ends]
     given = "residual_weights(channels={}, layers={})".format
     compare(run, residual_weights, settings, lambda c, n: weights(*[(c, c)] * n), slips, given=given)
     dense, residual = weights(*dense_pairs(120, 32, 4)), weights(*[(248, 248)] * 4)

@@ -23,8 +23,9 @@ def works(n: int, layers: Sequence[tuple[int, int, int]]) -> bool:
     return x.shape[2] >= 1
 
 
-def smallest(layers: Sequence[tuple[int, int, int]]) -> int:
-    return next(n for n in range(1, 2_000) if works(n, layers))
+def smallest(layers: Sequence[tuple[int, int, int]], most: int = 2_000) -> int:
+    """The fewest pixels up to `most` that torch lets through, or 0."""
+    return next((n for n in range(1, most) if works(n, layers)), 0)
 
 
 def back(step, least: int = 1):
@@ -49,8 +50,11 @@ def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
         [call([STEM, *[POOL] * 4]), call([(3, 2, 1)]), call([(7, 2, 3), (3, 2, 1), (5, 1, 0)])],
     )
     while len(calls) < 30:
-        layers = [(draw.randint(1, 7), draw.randint(1, 3), draw.randint(0, 2)) for _ in range(draw.randint(1, 4))]
-        if smallest(layers) < 200:
+        most = (7, 3) if len(calls) < 24 else (31, 9)
+        layers = [
+            (draw.randint(1, most[0]), draw.randint(1, most[1]), draw.randint(0, 2)) for _ in range(draw.randint(1, 4))
+        ]
+        if smallest(layers, 2_000):
             calls.append(call(layers))
     slips = {
         "a layer needs at least one pixel, however much padding it has: max(1, …) in every step": back(

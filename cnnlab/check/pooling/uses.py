@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from cnnlab.check.judging import call, choose, compare, exercise
 from cnnlab.check.pooling.windows import POOLED, maps
 from cnnlab.check.showing import value_text
+from cnnlab.check.values import as_tensor
 from cnnlab.check.verdict import Wrong
 
 
@@ -97,8 +98,8 @@ def max_or_average(run, max_wins, average_wins, steadier) -> str:
 
 def _told_apart(run, answer, by, not_by) -> None:
     """Raises Wrong unless the first pooling tells the two images apart and the second does not."""
-    pair, name = run(answer), getattr(answer, "__name__", "answer")
-    images = list(pair) if isinstance(pair, tuple | list) else []
+    pair, name = as_tensor(run(answer)), getattr(answer, "__name__", "answer")
+    images = [as_tensor(image) for image in (pair if isinstance(pair, tuple | list | torch.Tensor) else ())]
     if len(images) != 2 or not all(isinstance(image, torch.Tensor) and image.shape == (4, 4) for image in images):
         raise Wrong(f"{name} should give back two tensors of shape 4×4.", got=value_text(pair))
     images = [image.double() for image in images]
