@@ -86,13 +86,16 @@ def replaced() -> str:
         now = vars(owner)
         for name, function in functions.items():
             new = now.get(name)
-            if _written_here(new) or (new is not function and getattr(new, "__name__", name) != name):
+            renamed = new is not function and not isinstance(new, type) and getattr(new, "__name__", name) != name
+            if _written_here(new) or renamed:
                 return f"{owner.__name__}.{name}".removeprefix("builtins.")
     return ""
 
 
 def _written_here(function: object) -> bool:
-    return isinstance(function, FunctionType) and function.__globals__.get("__name__") in ("__main__", None)
+    if isinstance(function, FunctionType):
+        return function.__globals__.get("__name__") in ("__main__", None)
+    return isinstance(function, type) and function.__module__ == "__main__"
 
 
 def poisoned() -> str:
