@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AnySet
 from fractions import Fraction
-from types import FunctionType
+from types import FrameType, FunctionType
 
 import numpy as np
 import torch
@@ -82,13 +82,24 @@ class Runner:
         printed, clock = Printed(), Clock(max(self.left, 0.1))
         try:
             with quiet(printed), time_limit(clock):
-                return settled(compute())
+                return _inside(compute)
         except (ToDo, Wrong):
             raise
         except BaseException as error:
             raise Wrong(in_words(error, self.seconds), call=call, printed=_first(printed)) from error
         finally:
             self.left -= clock.spent() / clock.slower
+
+
+def _inside(compute: Callable[[], object]) -> object:
+    """Only what runs in here is stopped by the limit, not what puts things in order after it."""
+    return settled(compute())
+
+
+def _is_inside(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not _inside.__code__:
+        frame = frame.f_back
+    return frame is not None
 
 
 def settled(value: object) -> object:
@@ -189,7 +200,7 @@ class Clock:
 
     def __init__(self, seconds: float):
         self.seconds, self.slower, self.thread = seconds, 1.0, threading.get_ident()
-        self.start, self.measured = self._now(), False
+        self.start, self.measuring = self._now(), False
 
     def _now(self) -> tuple[float, float, float]:
         return time.monotonic(), _thread_seconds(self.thread), time.process_time()
@@ -200,8 +211,13 @@ class Clock:
         return max(thread, wall - PATIENCE * process)
 
     def over(self) -> bool:
-        if self.spent() >= self.seconds and not self.measured:
-            self.measured, self.slower = True, slowness()
+        if self.measuring or self.spent() < self.seconds * self.slower:
+            return False
+        if self.slower == 1:
+            # The alarm that asks goes on ringing meanwhile; it finds this not over.
+            self.measuring = True
+            self.slower = slowness()
+            self.measuring = False
         return self.spent() >= self.seconds * self.slower
 
 
@@ -214,7 +230,7 @@ def _thread_seconds(thread: int) -> float:
     return time.process_time() / torch.get_num_threads()
 
 
-USUAL_SECONDS = 0.02  # processor time of `_work` on a core of an AMD EPYC at rest; on an Intel Xeon it is about the same
+USUAL_SECONDS = 0.02  # processor time of `_work` on one core of an AMD EPYC at rest
 MOST_SLOW = 10
 
 
@@ -253,10 +269,10 @@ def _by_signal(clock: Clock) -> Iterator[None]:
 
     def stop(_, frame):
         nonlocal ticks
-        if not clock.over():
+        if not _is_inside(frame) or not clock.over():
             return
         ticks += 1
-        if ticks > 1 and frame is not None:
+        if ticks > 1:
             # An `except:` inside the loop swallowed it: next time raise some lines later, in that very clause.
             frame.f_trace = _after(ticks % 8)
             sys.settrace(frame.f_trace)
@@ -280,7 +296,7 @@ def _after(lines: int) -> Callable:
     def trace(frame, event, value):
         nonlocal left
         left -= event == "line"
-        if left < 0:
+        if left < 0 and _is_inside(frame):
             raise TimeUp
         return trace
 
@@ -303,7 +319,7 @@ def _by_thread(clock: Clock) -> Iterator[None]:
 
     def stop():
         while not over.wait(0.05):
-            if clock.over():
+            if _is_inside(sys._current_frames().get(target)) and clock.over():
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(TimeUp))
 
     thread = threading.Thread(target=stop, daemon=True)

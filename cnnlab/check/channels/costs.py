@@ -30,7 +30,7 @@ def layers(count: int = 30):
     while len(found) < count:
         ends = ((1, 6), (1, 6), (1, 12), (1, 12), (1, 5), (1, 3), (0, 2))
         if len(found) >= count - 10:
-            ends = ((1, 600), (1, 600), (1, 1_000), (1, 1_000), (1, 11), (1, 8), (0, 9))
+            ends = ((1, 64), (1, 64), (1, 60), (1, 60), (1, 11), (1, 8), (0, 9))
         c_in, c_out, h, w, k, s, p = (draw.randint(*end) for end in ends)
         if min(h, w) + 2 * p >= k:
             found.append(call(c_in, c_out, h, w, k, s, p))
@@ -119,7 +119,7 @@ def cost_ratios(run, channels_ratio, padding_ratio) -> str:
     )
     draw, calls = random.Random(4), []
     while len(calls) < 40:
-        n, k, p = draw.randint(2, 60 if len(calls) < 30 else 5_000), draw.randint(1, 7), draw.randint(0, 4)
+        n, k, p = draw.randint(2, 60 if len(calls) < 30 else 500), draw.randint(1, 7), draw.randint(0, 4)
         if n + 2 * p >= k:
             calls.append(call(n, k, p))
     slips = {
@@ -159,7 +159,7 @@ def one_by_one_saving(run, share, saved) -> str:
     )
     draw = random.Random(5)
     calls = []
-    for most_channels, most_side in [(64, 28)] * 30 + [(2_000, 500)] * 10:
+    for most_channels, most_side in [(64, 28)] * 30 + [(300, 100)] * 10:
         ends = (most_channels, most_channels // 2, most_channels, most_side)
         calls.append(call(*(draw.randint(1, end) for end in ends), draw.choice((3, 5, 7))))
     slips = {

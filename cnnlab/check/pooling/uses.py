@@ -113,9 +113,9 @@ def _told_apart(run, answer, by, not_by) -> None:
             **shown,
             slip=f"{not_by[0]} pooling tells these two apart as well",
         )
-    if float((first[0] - first[1]).abs().max()) < 0.1:
+    if float((first[0] - first[1]).abs().max()) < 1e-3:
         raise Wrong(
-            f"The {by[0]} pooled maps of these two are the same to 0.1; nobody wins.",
+            f"The {by[0]} pooled maps of these two are the same, too; nobody wins.",
             **shown,
             slip="the two images hold the same numbers in each window" if _same_windows(*images) else "",
         )
