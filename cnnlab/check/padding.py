@@ -75,6 +75,8 @@ def to_56(run, to_56) -> str:
         k, s, p = missing[0]
         exact = all((224 + 2 * p - k) % s == 0 for k, s, p in found)
         slip = "only strides that divide evenly are kept; the size is rounded down" if exact else ""
+        at_an_end = all(k == LARGEST[0] or s == LARGEST[1] or p == LARGEST[2] for k, s, p in missing)
+        slip = slip or ("the largest k, s and p count as well: range(1, 12) ends with 11" if at_an_end else "")
         raise Wrong(f"{len(missing)} settings are missing.", call=f"k={k}, s={s}, p={p} gives 56 too", slip=slip)
     return f"These {len(wanted)} settings, and no others up to k = 11, s = 8, p = 5, take 224 to 56."
 
@@ -181,6 +183,9 @@ def transposed_size(run, transposed_size) -> str:
             (n - 1) * s - 2 * p + d * (k - 1) + 2 * o + 1
         ),
         "dilation is left out": lambda n, k, s, p, o, d: (n - 1) * s - 2 * p + k + o,
+        "dilation times k is one tap too long: the span is d(k − 1) + 1": lambda n, k, s, p, o, d: (
+            (n - 1) * s - 2 * p + d * k + o
+        ),
         "the + 1 is missing": lambda n, k, s, p, o, d: (n - 1) * s - 2 * p + d * (k - 1) + o,
         "this is the size of the forward convolution": lambda n, k, s, p, o, d: (n + 2 * p - d * (k - 1) - 1) // s + 1,
     }

@@ -180,6 +180,26 @@ WRONG = [
         "does not see the others",
     ),
     ("groups_block", changed(GROUPS, ("g * per_group : (g + 1) * per_group", "g::groups")), "every second or third"),
+    (
+        "groups_block",
+        changed(
+            GROUPS,
+            ("outs = slice(g * c_out // groups, (g + 1) * c_out // groups)", "outs = slice(g, None, groups)"),
+            ("g * per_group : (g + 1) * per_group", "g::groups"),
+        ),
+        "output o belongs to group o // (c_out / groups)",
+    ),
+    (
+        "groups_block",
+        changed(
+            GROUPS,
+            (
+                "outs = slice(g * c_out // groups, (g + 1) * c_out // groups)",
+                "outs = slice(g * per_group, (g + 1) * per_group if g + 1 < groups else c_out)",
+            ),
+        ),
+        "it is as high as it is wide",
+    ),
     ("groups_block", changed(GROUPS, ("= weight[outs]", "= weight[: c_out // groups]")), "each group has its own"),
     (
         "groups_block",

@@ -58,4 +58,20 @@ WRONG = [
         "def transposed_size(n, k, s=1, p=0, o=0, d=1):\n    return n * s - 2 * p + d * (k - 1) + o + 1",
         "n − 1 steps",
     ),
+    (
+        "transposed_size",
+        "def transposed_size(n, k, s=1, p=0, o=0, d=1):\n    return (n - 1) * s - 2 * p + d * k + o",
+        "one tap too long",
+    ),
+    (
+        "out_size",
+        "def out_size(n, k, s, p, d):\n    return min((n + 2 * p - d * (k - 1) - 1) // s + 1, 46)",
+        "number differs",
+    ),  # right up to 40 pixels
+    (
+        "to_56",
+        "def to_56():\n    return {(k, s, p) for k in range(1, 11) for s in range(1, 8) for p in range(5)"
+        " if (224 + 2 * p - k) // s + 1 == 56}",
+        "the largest k, s and p count as well",
+    ),
 ]

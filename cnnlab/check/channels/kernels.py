@@ -116,6 +116,23 @@ def dealt(weight: torch.Tensor, groups: int) -> torch.Tensor:
     return full[:, torch.arange(full.shape[1]).reshape(groups, -1).t().flatten()]
 
 
+def placed(weight: torch.Tensor, groups: int, columns: Callable[[int], slice]) -> torch.Tensor:
+    """The full weight of somebody who puts the kernels of output o into those columns."""
+    full = weight.new_zeros(len(weight), weight.shape[1] * groups, *weight.shape[2:])
+    for o, kernels in enumerate(weight):
+        full[o, columns(o)] = kernels
+    return full
+
+
+def interleaved(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    return placed(weight, groups, lambda o: slice(o % groups, None, groups))
+
+
+def square_blocks(weight: torch.Tensor, groups: int) -> torch.Tensor:
+    side = weight.shape[1]
+    return placed(weight, groups, lambda o: slice((at := min(o // side, groups - 1) * side), at + side))
+
+
 @exercise
 def groups_block(run, block_diagonal, reached) -> str:
     draw = seeded(9)
@@ -136,6 +153,8 @@ def groups_block(run, block_diagonal, reached) -> str:
             weight[: len(weight) // groups].repeat(groups, 1, 1, 1), groups
         ),
         "groups are neighbouring channels, not every second or third one": dealt,
+        "groups are neighbouring channels: output o belongs to group o // (c_out / groups), not o % groups": interleaved,
+        "a block has c_out / groups rows and c_in / groups columns; here it is as high as it is wide": square_blocks,
         "the blocks stand on the other diagonal": lambda weight, groups: (
             full_weight(weight, groups).reshape(len(weight), groups, -1, *weight.shape[2:]).flip(1).flatten(1, 2)
         ),
