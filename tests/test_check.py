@@ -1,6 +1,5 @@
 """The frame of the exercises: whatever an answer does becomes one sentence; slips are recognised; progress survives."""
 
-import json
 import time
 
 import pytest
@@ -9,11 +8,10 @@ from torch import nn
 
 from cnnlab import check
 from cnnlab.__main__ import main
-from cnnlab.check import solved
-from cnnlab.check.calling import Runner, time_limit
-from cnnlab.check.catalogue import ENTRIES, find
+from cnnlab.check import calling, solved
+from cnnlab.check.calling import Clock, Runner, time_limit
+from cnnlab.check.catalogue import find
 from cnnlab.check.course import make_course
-from cnnlab.check.experiments import HIGHER, LOWER, UNCLEAR, conclude, measure, possible
 from cnnlab.check.handout import starter
 from cnnlab.check.judging import call, choose, compare, difference, number
 from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
@@ -91,6 +89,7 @@ BAD = {
 @pytest.mark.parametrize(("answer", "says"), BAD.values(), ids=BAD)
 def test_whatever_an_answer_does_becomes_a_sentence(answer, says, monkeypatch):
     monkeypatch.setattr(check.padding.out_size, "seconds", 1.0)
+    monkeypatch.setattr(calling, "slowness", lambda: 1.0)
     started = time.perf_counter()
     verdict = check.padding.out_size(answer)
     assert verdict.state == "wrong"
@@ -116,7 +115,7 @@ def test_the_limit_holds_in_another_thread_too():
 
 
 def test_no_alarm_is_left_behind():
-    with time_limit(0.2):
+    with time_limit(Clock(0.2)):
         pass
     time.sleep(0.3)
 
@@ -273,39 +272,6 @@ def test_a_layer_that_is_never_used_gets_no_gradient():
         expect_gradients(Runner(), Idle(), (2, 3))
 
 
-def test_conclusions_follow_from_the_numbers():
-    low, high, wide = [0.50, 0.51, 0.52], [0.70, 0.71, 0.72], [0.3, 0.5, 0.75]
-    assert possible(low, high) == {HIGHER}
-    assert possible(high, low) == {LOWER}
-    assert possible(low, wide) == {UNCLEAR}
-    assert possible(low, low) == {UNCLEAR}
-    assert possible([0.50, 0.51, 0.52], [0.515, 0.525, 0.535]) == {UNCLEAR, HIGHER}
-    assert "0.71" in conclude("higher", {"a": low, "b": high})
-    with pytest.raises(Wrong, match="'lower' does not follow"):
-        conclude("lower", {"a": low, "b": high})
-    with pytest.raises(Wrong, match="choose one of"):
-        conclude("better", {"a": low, "b": high})
-    with pytest.raises(ToDo):
-        conclude(..., {"a": low, "b": high})
-
-
-def test_experiments_that_measure_nothing_are_refused():
-    run = Runner()
-    found = measure(run, lambda variant, seed: {"a": 0.25, "b": 0.5}[variant] + seed / 8, ["a", "b"])
-    assert found == {"a": [0.25, 0.375, 0.5], "b": [0.5, 0.625, 0.75]}
-    with pytest.raises(Wrong, match="Every seed gives exactly the same"):
-        measure(run, lambda variant, seed: {"a": 0.1, "b": 0.2}[variant], ["a", "b"])
-    assert measure(run, lambda variant, seed: 0.1 if variant == "a" else 0.1 + seed / 100, ["a", "b"])["a"] == [0.1] * 3
-    with pytest.raises(Wrong, match="Every seed gives exactly the same"):
-        measure(run, lambda variant, seed: 0.1, ["a", "b"])
-    with pytest.raises(Wrong, match="is the variant used"):
-        measure(run, lambda variant, seed: 0.1 + seed / 100, ["a", "b"])
-    with pytest.raises(Wrong, match="between 0 and 1"):
-        measure(run, lambda variant, seed: 91.0 + seed, ["a", "b"])
-    with pytest.raises(Wrong, match="gives back a list"):
-        measure(run, lambda variant, seed: [seed], ["a", "b"])
-
-
 def test_starters():
     assert starter("def f(x):\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### END SOLUTION") == (
         "def f(x):\n    return ..."
@@ -341,54 +307,6 @@ def test_an_unknown_checker_is_named():
         check.sound  # noqa: B018
     with pytest.raises(KeyError, match=r"no exercise is called padding.sound"):
         find("padding", "sound")
-
-
-def test_progress_is_kept_and_right_stays_right(file):
-    check.padding.out_size(lambda *a: 1)
-    assert solved.read()["padding.out_size"]["state"] == "wrong"
-    check.padding.out_size(right)
-    check.padding.out_size(lambda *a: 1)
-    assert solved.read()["padding.out_size"]["state"] == "right"
-    assert check.progress().solved == 1
-    assert check.progress().summary() == f"1 of {len(ENTRIES)} exercises solved"
-    assert not list(file.parent.glob("*.part"))
-    check.reset()
-    assert check.progress().solved == 0
-    check.reset()
-
-
-def test_an_untouched_exercise_leaves_no_file(file):
-    check.padding.out_size(...)
-    assert not file.exists()
-
-
-def test_worked_solutions_leave_no_progress(file):
-    check.pause()
-    check.padding.out_size(right)
-    assert not file.exists()
-
-
-@pytest.mark.parametrize(
-    "content", ["", "{", "[1]", '{"padding.out_size": 3, "gone.exercise": {"state": "right"}}', "\0"]
-)
-def test_a_damaged_file_is_read_as_far_as_it_goes(file, content):
-    file.parent.mkdir(parents=True)
-    file.write_text(content)
-    assert check.progress().solved == 0
-    check.padding.out_size(right)
-    assert json.loads(file.read_text()).keys() == {"padding.out_size"}
-
-
-def test_a_folder_that_cannot_be_written_costs_no_verdict(file):
-    file.parent.parent.write_text("a file where a folder should be")
-    assert check.padding.out_size(right).right
-
-
-def test_every_exercise_is_in_the_table_with_a_link():
-    shown = check.progress()
-    for entry in ENTRIES:
-        assert entry.title in repr(shown)
-        assert f'href="exercises/{entry.notebook}.ipynb"' in shown._repr_html_()
 
 
 def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):

@@ -6,7 +6,9 @@ calling     a learner's function called within limits: time, printing, changed i
 judging     what checkers share: compare on many calls, recognise a slip, numbers and choices
 showing     values and calls as short text, small grids side by side
 networks    shapes, counts and gradients of a network that a learner built; what a run uses, computes and keeps
-experiments what a learner's experiment measured, and whether the conclusion follows
+experiments what a learner's experiment measured, next to a reference, and whether the conclusion follows
+references  what the experiments give over many seeds (references.json), windows around it, and how it is measured
+watched     the data an experiment is given: notes what is read and how often weights move; test images sealed
 solved      which exercises are solved: a file in the user's folder
 handout     a solution notebook -> the exercise notebook
 and one module of checkers a chapter, a folder where it is long: convolution, padding, channels, pooling, lenet, alexnet, vgg, nin, googlenet,

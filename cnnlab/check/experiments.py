@@ -1,22 +1,26 @@
-"""What a learner's experiment measured over several seeds, and whether the conclusion follows from it."""
+"""What a learner's experiment measured over several seeds, next to a reference, and whether the conclusion follows."""
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 from cnnlab.check.calling import Runner, a_kind
-from cnnlab.check.judging import filled
+from cnnlab.check.judging import LARGEST, filled
+from cnnlab.check.references import HIGHER, LOWER, UNCLEAR, contradicted, label, possible, stored, window
 from cnnlab.check.showing import value_text
+from cnnlab.check.values import as_number, is_one_of
 from cnnlab.check.verdict import Wrong
+from cnnlab.check.watched import SEALED, Notes, counted_steps, watched
 from cnnlab.data import FashionMNIST, fashion_mnist
 
 SEEDS = (0, 1, 2)
 CHANCE = 0.15  # accuracies of ten classes up to here are guessing
-HIGHER, LOWER, UNCLEAR = "higher", "lower", "no clear difference"
+ALIKE = 0.02  # a network with or without the biases before its batch norms is still the one that is asked for
+FEWER = 0.8  # a training of less than so large a share of the steps has other epochs or batches than asked
 
 
 @cache
@@ -31,37 +35,210 @@ def small_data(images: int = 2_000, valid: int = 2_000) -> FashionMNIST:
     return replace(data, train=data.train.subset(images), valid=data.valid.subset(valid))
 
 
-def measure(
-    run: Runner, experiment: Callable, variants: Sequence, *args, seeds: Sequence[int] = SEEDS, share: bool = True
-) -> dict[object, list[float]]:
-    """experiment(variant, seed, *args) for every variant and seed, each within the limit by itself.
+# ---- what is asked ---------------------------------------------------------------------------------------------------
 
-    share: whether each number must be an accuracy, 0 to 1. Wrong where seeds or variants make no difference at all.
+
+def one_number(value: object) -> list[object]:
+    """An experiment gives back one number: that one."""
+    if as_number(value) is None:
+        raise Wrong(f"A number is wanted, and it gives back {a_kind(value)}.")
+    return [value]
+
+
+# The kinds of number that an experiment measures: an accuracy on data.valid, another share or difference that a
+# reference knows, or what depends on the machine.
+ACCURACY, OTHER, MACHINE = "accuracy", "other", "machine"
+
+
+class Asked(NamedTuple):
+    """An experiment that an exercise asks for: `function(variant, seed, data)`.
+
+    key: the exercise. function: what it is called there. images, valid: of the data that it is given; one validation
+    image fewer than training images, so that a share of the ones is no share of the others. numbers: what is measured,
+    and its kind. read: what the experiment gives back -> these numbers, or Wrong. several: whether a variant is a tuple
+    of arguments.
     """
-    found = {}
-    for variant in variants:
-        found[variant] = [_one(run, experiment, variant, seed, args, share) for seed in seeds]
-    if len(seeds) > 1 and _flat(found):
-        raise Wrong(
-            "Every seed gives exactly the same number; call torch.manual_seed(seed) before the network is made."
-        )
-    if len(variants) > 1 and len({tuple(row) for row in found.values()}) == 1:
-        raise Wrong(f"{_listed(variants)} give exactly the same numbers; is the variant used?", got=table(found))
+
+    key: str
+    function: str
+    variants: tuple
+    images: int = 2_000
+    valid: int = 1_999
+    seeds: int = len(SEEDS)
+    numbers: Mapping[str, str] = {"accuracy": ACCURACY}
+    read: Callable[[object], Sequence[object]] = one_number
+    several: bool = False
+
+    def recorded(self) -> list[str]:
+        """The numbers that are kept as a reference."""
+        return [name for name, kind in self.numbers.items() if kind != MACHINE]
+
+    def data(self) -> FashionMNIST:
+        return small_data(self.images, self.valid)
+
+    def text(self, variant: object, seed: int) -> str:
+        """The call as one would write it."""
+        arguments = ", ".join(map(repr, variant)) if self.several else repr(variant)
+        return f"{self.function}({arguments}, seed={seed}, data)"
+
+
+class Call(NamedTuple):
+    """One call of an experiment: what it measured, and what it did with the data."""
+
+    numbers: dict[str, float]
+    notes: Notes
+
+
+class Measured(dict):
+    """{variant: one number a seed}; `reference` has the stored numbers of the same variants, or nothing."""
+
+    def __init__(self, found: Mapping, reference: Mapping | None = None, drawn: bool = False):
+        super().__init__(found)
+        self.reference, self.drawn = dict(reference or {}), drawn
+
+    def pick(self, *variants: object, names: Sequence[str] = ()) -> Measured:
+        """These variants alone, under other names where there are some."""
+        names = names or variants
+        return self.derived(lambda rows: {name: rows[each] for name, each in zip(names, variants, strict=True)})
+
+    def derived(self, change: Callable[[Mapping], Mapping]) -> Measured:
+        """What `change` makes of the numbers, and of those of the reference."""
+        return Measured(change(self), change(self.reference) if self.reference else {}, self.drawn)
+
+    @property
+    def note(self) -> str:
+        """What a card adds where there was nothing to compare with."""
+        return " These are drawn garments, so no reference was asked." if self.drawn else ""
+
+    def means(self) -> dict[object, float]:
+        return {variant: statistics.fmean(row) for variant, row in self.items()}
+
+
+# ---- measuring -------------------------------------------------------------------------------------------------------
+
+
+def measure(run: Runner, experiment: Callable, asked: Asked, variants: Iterable = ()) -> Measured:
+    """The one number that the experiment gives for every variant and seed; Wrong as in `measure_all`."""
+    (found,) = measure_all(run, experiment, asked, variants).values()
     return found
 
 
-def _one(run: Runner, experiment: Callable, variant: object, seed: int, args: tuple, share: bool) -> float:
-    name = getattr(experiment, "__name__", "experiment")
-    text = f"{name}({variant!r}, seed={seed}" + (", data)" if args else ")")
-    value = run(experiment, variant, seed, *args, fresh=True, given=text)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Wrong(f"A number is wanted, and it gives back {a_kind(value)}.", call=text)
-    if share and not 0 <= value <= 1:
-        raise Wrong("An accuracy between 0 and 1 is wanted.", call=text, got=value_text(value))
-    return float(value)
+def measure_all(run: Runner, experiment: Callable, asked: Asked, variants: Iterable = ()) -> dict[str, Measured]:
+    """The numbers that the experiment gives for every variant (or for these) and seed, by name.
+
+    Wrong where it measures nothing: reads no images, trains less than asked, gives training accuracies, makes no
+    difference between seeds or variants, or lies outside the window of a reference.
+    """
+    variants = tuple(variants) or asked.variants
+    calls = {
+        variant: [one_call(run, experiment, asked, variant, seed) for seed in range(asked.seeds)]
+        for variant in variants
+    }
+    drawn, found = asked.data().standin, {}
+    for name in asked.numbers:
+        rows = {variant: [call.numbers[name] for call in row] for variant, row in calls.items()}
+        found[name] = Measured(rows, None if drawn else reference(asked, name, variants), drawn)
+    steps = _steps_slip(calls, asked)
+    for name, kind in asked.numbers.items():
+        if kind != MACHINE:
+            expect_differences(found[name], share=kind == ACCURACY, slip=steps)
+    expect_steps(calls, asked)
+    expect_network(calls, asked)
+    for name, kind in asked.numbers.items():
+        if kind == ACCURACY:
+            expect_validation(calls, name)
+        if kind != MACHINE:
+            expect_inside(found[name], name, share=kind == ACCURACY, slip=steps)
+    return found
 
 
-def _flat(found: dict[object, list[float]]) -> bool:
+def one_call(run: Runner, experiment: Callable, asked: Asked, variant: object, seed: int) -> Call:
+    """The experiment with one variant and seed, within the limit by itself."""
+    notes, text = Notes(), asked.text(variant, seed)
+    arguments = variant if asked.several else (variant,)
+    with counted_steps(notes):
+        value = run(experiment, *arguments, seed, watched(asked.data(), notes), fresh=True, given=text)
+    try:
+        numbers = dict(zip(asked.numbers, map(as_number, asked.read(value)), strict=True))
+    except Wrong as wrong:
+        raise Wrong(wrong.sentence, call=text, got=value_text(value), slip=wrong.slip) from None
+    for name, number in numbers.items():
+        if not abs(number) <= LARGEST:
+            raise Wrong("A finite number is wanted.", call=text, got=value_text(value))
+        if asked.numbers[name] == ACCURACY and not 0 <= number <= 1:
+            raise Wrong("An accuracy between 0 and 1 is wanted.", call=text, got=value_text(value))
+    _expect_read(notes, text)
+    return Call({name: float(number) for name, number in numbers.items()}, notes)
+
+
+def _expect_read(notes: Notes, text: str) -> None:
+    if notes.sizes["test"]:
+        raise Wrong(SEALED, call=text)
+    for name, what, do in (
+        ("train", "training", "train on data.train"),
+        ("valid", "validation", "measure on data.valid"),
+    ):
+        if not notes.sizes[name]:
+            raise Wrong(
+                f"The experiment never read the {what} images that it was given; {do}.",
+                call=text,
+                slip="a number is kept from an earlier run, or other data than `data` is used",
+            )
+
+
+def reference(asked: Asked, name: str, variants: Iterable) -> dict[object, list[float]]:
+    """The stored numbers of these variants; nothing where one is missing."""
+    rows = stored().get(asked.key, {}).get("numbers", {}).get(name, {})
+    variants = list(variants)
+    return {variant: rows[label(variant)] for variant in variants} if all(label(v) in rows for v in variants) else {}
+
+
+def table(found: Mapping[object, Sequence[float]]) -> str:
+    """The measured numbers as lines of text: a mean and its seeds for every variant."""
+    width = max(len(label(variant)) for variant in found)
+    return "\n".join(
+        f"{label(variant):<{width}}  mean {statistics.fmean(row):.4g}  seeds {', '.join(f'{value:.4g}' for value in row)}"
+        for variant, row in found.items()
+    )
+
+
+# ---- is it what was asked? -------------------------------------------------------------------------------------------
+
+
+Slip = Callable[[object], str]  # a variant -> the likely slip, where something tells it
+
+
+def no_slip(variant: object) -> str:
+    return ""
+
+
+def expect_differences(found: Mapping[object, Sequence[float]], share: bool = True, slip: Slip = no_slip) -> None:
+    """Wrong where seeds or variants make no difference at all."""
+    if _flat(found):
+        guesses = share and all(map(_guesses, found.values()))
+        raise Wrong(
+            "Every seed gives exactly the same number; call torch.manual_seed(seed) before the network is made.",
+            got=table(found),
+            slip=slip(next(iter(found))) or ("that is guessing: is the network trained?" if guesses else ""),
+        )
+    rows = {}
+    for variant, row in found.items():
+        if share and _guesses(row):
+            continue  # two variants that learn nothing are alike without anyone's fault
+        if (other := rows.setdefault(tuple(row), variant)) is not variant:
+            raise Wrong(
+                f"{other!r} and {variant!r} give exactly the same numbers; is the variant used?",
+                got=table(found),
+                slip=f"is {variant!r} spelt as in the question, and does it act before training?",
+            )
+
+
+def _guesses(row: Sequence[float]) -> bool:
+    """Whether all are accuracies of networks that always name the same of ten classes, or that diverged."""
+    return all(min(value, abs(value - 0.1)) < 1e-3 for value in row)
+
+
+def _flat(found: Mapping[object, Sequence[float]]) -> bool:
     """Whether no seed makes a difference. Single variants that stay at chance are alike without anyone's fault."""
     values = {value for row in found.values() for value in row}
     if any(len(set(row)) > 1 for row in found.values()):
@@ -69,48 +246,169 @@ def _flat(found: dict[object, list[float]]) -> bool:
     return len(values) == 1 or max(values) > CHANCE
 
 
-def _listed(variants: Sequence) -> str:
-    return " and ".join(map(repr, variants))
+def expect_steps(calls: Mapping[object, Sequence[Call]], asked: Asked) -> None:
+    """Wrong where a training makes far fewer steps than the recipe of the question; runs at chance may have diverged."""
+    for variant, wanted in _wanted(calls, asked, "steps").items():
+        for seed, call in enumerate(calls[variant]):
+            chance = any(kind == ACCURACY and call.numbers[name] <= CHANCE for name, kind in asked.numbers.items())
+            if 0 < call.notes.steps < FEWER * wanted and not chance:
+                raise Wrong(
+                    f"It trains for {call.notes.steps} steps; what the question asks for makes {wanted}.",
+                    call=asked.text(variant, seed),
+                    slip="fewer epochs than asked, or larger batches",
+                )
 
 
-def table(found: dict[object, list[float]]) -> str:
-    """The measured numbers as lines of text: a mean and its seeds for every variant."""
-    width = max(len(str(variant)) for variant in found)
-    return "\n".join(
-        f"{variant!s:<{width}}  mean {statistics.fmean(row):.4g}  seeds {', '.join(f'{value:.4g}' for value in row)}"
-        for variant, row in found.items()
+def expect_network(calls: Mapping[object, Sequence[Call]], asked: Asked) -> None:
+    """Wrong where another number of parameters is trained than those of the network in the question."""
+    for variant, wanted in _wanted(calls, asked, "parameters").items():
+        for seed, call in enumerate(calls[variant]):
+            if call.notes.parameters and abs(call.notes.parameters - wanted) > ALIKE * wanted:
+                raise Wrong(
+                    f"It trains {call.notes.parameters:,} parameters; the network in the question has {wanted:,}.",
+                    call=asked.text(variant, seed),
+                    slip=_whose(call.notes.parameters, variant, asked),
+                )
+
+
+def _whose(parameters: int, variant: object, asked: Asked) -> str:
+    others = _wanted(dict.fromkeys(asked.variants), asked, "parameters")
+    exchanged = next((other for other, count in others.items() if other != variant and count == parameters), None)
+    if exchanged is None:
+        return "count the layers and their widths once more"
+    return f"that is the network of {label(exchanged)!r}: the two look exchanged"
+
+
+def _wanted(calls: Mapping[object, Sequence[Call]], asked: Asked, what: str) -> dict[object, int]:
+    """Steps or parameters of the reference, where all its runs had as many."""
+    counts = stored().get(asked.key, {}).get(what, {})
+    return {variant: counts[label(variant)] for variant in calls if isinstance(counts.get(label(variant)), int)}
+
+
+def _steps_slip(calls: Mapping[object, Sequence[Call]], asked: Asked) -> Slip:
+    """What the number of steps says about a variant whose numbers are odd."""
+    wanted = _wanted(calls, asked, "steps")
+
+    def slip(variant: object) -> str:
+        made = max(call.notes.steps for call in calls[variant])
+        off = made and variant in wanted and not FEWER <= made / wanted[variant] <= 1 / FEWER
+        return f"it trains for {made} steps, and what is asked makes {wanted[variant]}: epochs, batches?" if off else ""
+
+    return slip
+
+
+def expect_validation(calls: Mapping[object, Sequence[Call]], name: str) -> None:
+    """Wrong where the numbers are shares of the training images that were read, and not of the validation images."""
+    every = [(call.numbers[name], call.notes.sizes) for row in calls.values() for call in row]
+    told = [(value, sizes) for value, sizes in every if 0 < value < 1]
+    trained = told and all(_is_share(value, sizes["train"]) for value, sizes in told)
+    if trained and not all(_is_share(value, sizes["valid"], rounded=True) for value, sizes in told):
+        counts = " or ".join(f"{size:,}" for size in sorted({size for _, sizes in told for size in sizes["train"]}))
+        raise Wrong(
+            f"These are accuracies on training images: each is a number of {counts}, and not of those in data.valid.",
+            got=", ".join(f"{value:.6g}" for value, _ in every[:4]),
+            slip="return evaluate(net, data.valid), or history.valid_accuracy",
+        )
+
+
+def _is_share(value: float, sizes: Collection[int], rounded: bool = False) -> bool:
+    """Whether so large a share of one of these numbers of images is a whole number of them; or so it is, rounded."""
+    for size in sizes:
+        nearest = round(value * size) / size
+        kinds = [nearest, *(round(nearest, digits) for digits in (2, 3, 4) if rounded)]
+        if any(abs(value - kind) < 1e-6 for kind in kinds):
+            return True
+    return False
+
+
+def expect_inside(found: Measured, name: str, share: bool = True, slip: Slip = no_slip) -> None:
+    """Wrong where the mean of a variant lies outside the window of its reference."""
+    windows = {variant: window(row, len(found[variant]), share) for variant, row in found.reference.items()}
+    means = found.means()
+    out = [variant for variant, (low, high) in windows.items() if not low <= means[variant] <= high]
+    if not out:
+        return
+    variant = out[0]
+    low, high = windows[variant]
+    others = [each for each in windows if each != variant and _inside(means[variant], windows[each])]
+    exchanged = next((each for each in others if _inside(means[each], windows[variant])), None)
+    likely = slip(variant) or _slip(means[variant], low, high, share)
+    if exchanged is not None:
+        likely = f"the numbers of {label(variant)!r} and {label(exchanged)!r} look exchanged"
+    raise Wrong(
+        f"For {label(variant)!r} the mean {name} is {means[variant]:.3f}; a reference of "
+        f"{len(found.reference[variant])} seeds leaves room from {low:.2f} to {high:.2f}.",
+        got=table(found),
+        slip=likely,
     )
 
 
-def possible(first: Sequence[float], second: Sequence[float]) -> set[str]:
-    """What may be said of `second` next to `first`: "higher", "lower", "no clear difference", or two of them.
+def _inside(value: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= value <= bounds[1]
 
-    The difference d of the means is set against its standard error e: beyond 3 e it is clear, below 1.5 e it is not,
-    and between them either may be said.
+
+def _slip(mean: float, low: float, high: float, share: bool) -> str:
+    if share and mean <= CHANCE:
+        return "that is guessing: is the network trained, and is it the one that is asked?"
+    if mean > high:
+        return "is it the training accuracy, or another recipe than the question's?" if share else "another recipe?"
+    return "fewer epochs, another rate or another network than the question asks for?"
+
+
+# ---- conclusions -----------------------------------------------------------------------------------------------------
+
+
+def conclude(
+    picked: object,
+    found: Mapping,
+    name: str = "conclusion",
+    *,
+    words: Mapping[str, str] | None = None,
+    refused: Collection[str] | None = None,
+) -> str:
+    """Judges a conclusion about two variants, the second next to the first. Returns a sentence with the numbers.
+
+    It has to follow from the numbers, and the reference must not contradict it; where all that follows is contradicted,
+    what the reference shows is right. words: {choice: "higher", …} where the choices have names of their own. refused:
+    what something else than the stored reference contradicts.
     """
-    difference = statistics.fmean(second) - statistics.fmean(first)
-    error = math.sqrt((statistics.variance(first) + statistics.variance(second)) / len(first))
-    direction = HIGHER if difference > 0 else LOWER
-    if abs(difference) >= 3 * error:
-        return {direction} if difference else {UNCLEAR}
-    return {UNCLEAR} if abs(difference) < 1.5 * error else {UNCLEAR, direction}
-
-
-def conclude(picked: object, found: dict[object, list[float]], name: str = "conclusion") -> str:
-    """Judges a conclusion about two variants, the second next to the first. Returns a sentence with the numbers."""
     filled(picked)
-    choices = (HIGHER, LOWER, UNCLEAR)
-    if picked not in choices:
-        raise Wrong(
-            f"{name} is {value_text(picked)}; choose one of {', '.join(map(repr, choices))}, in quotation marks."
-        )
+    words = words or {word: word for word in (HIGHER, LOWER, UNCLEAR)}
+    if not is_one_of(picked, words):
+        raise Wrong(f"{name} is {value_text(picked)}; choose one of {', '.join(map(repr, words))}, in quotation marks.")
     (first, a), (second, b) = found.items()
-    allowed = possible(a, b)
-    if picked not in allowed:
-        follows = " or ".join(repr(choice) for choice in choices if choice in allowed)
-        raise Wrong(
-            f"{picked!r} does not follow from what your experiment measured; with these seeds {follows} does.",
-            got=table(found),
-            slip="one seed was looked at, or the direction of the comparison is turned round",
+    theirs, many = list(getattr(found, "reference", {}).values()), 0
+    follows, shown = possible(a, b), set()
+    if theirs:
+        many, shown = min(map(len, theirs)), possible(*theirs)
+        refused = contradicted(*theirs, len(a)) if refused is None else refused
+    refused = set(refused or ())
+    allowed = follows - refused or shown or {HIGHER, LOWER, UNCLEAR} - refused
+    said = {meaning: repr(word) for word, meaning in words.items()}
+
+    def either(meanings: Collection[str]) -> str:
+        return " or ".join(said[meaning] for meaning in (HIGHER, LOWER, UNCLEAR) if meaning in meanings)
+
+    means = (
+        f"{label(first)} {statistics.fmean(a):.4g}, {label(second)} {statistics.fmean(b):.4g} (means of {len(a)} seeds)"
+    )
+    if words[picked] in allowed:
+        text = f"Measured here: {means}."
+        if shown and words[picked] not in follows & shown:
+            mine = "" if words[picked] in follows else f"Your seeds alone show {either(follows)}. "
+            text += f" {mine}{many} seeds of the reference show {either(shown)}."
+        return text + getattr(found, "note", "")
+    if words[picked] in follows:
+        other = (
+            f"{many} seeds of the reference contradict it: they show {either(shown)}" if theirs else "it is not so here"
         )
-    return f"Measured here: {first} {statistics.fmean(a):.4g}, {second} {statistics.fmean(b):.4g} (means of {len(a)} seeds)."
+        raise Wrong(
+            f"{picked!r} could be said of your {len(a)} seeds, but {other}.",
+            got=table(found) + (f"\nreference\n{table(found.reference)}" if theirs else ""),
+            slip="are the variants exchanged, or is it an unlucky draw? Look at more seeds",
+        )
+    raise Wrong(
+        f"{picked!r} does not follow from what your experiment measured; with these seeds {either(allowed)} does.",
+        got=table(found),
+        slip="one seed was looked at, or the direction of the comparison is turned round",
+    )

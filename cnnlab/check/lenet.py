@@ -4,105 +4,129 @@ from __future__ import annotations
 
 import statistics
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from cnnlab import models
-from cnnlab.check.experiments import HIGHER, LOWER, UNCLEAR, conclude, measure, small_data, table
+from cnnlab.check.experiments import HIGHER, LOWER, OTHER, UNCLEAR, Asked, conclude, measure, small_data, table
 from cnnlab.check.judging import difference, exercise, filled
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
+from cnnlab.check.networks import (
+    build,
+    combined,
+    expect_gradients,
+    expect_numbers,
+    expect_parameters,
+    expect_shape,
+    sized,
+)
 from cnnlab.check.showing import value_text
 from cnnlab.check.verdict import Wrong
 from cnnlab.train import fit
 
-POOLS = {"avg": F.avg_pool2d, "max": F.max_pool2d}
-ACTIVATIONS = {"sigmoid": torch.sigmoid, "relu": torch.relu}
-SHAPES = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,), (120, 400), (120,), (84, 120), (84,), (10, 84), (10,)]
+POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
+ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU, "tanh": nn.Tanh}
+CONVOLUTIONS, HIDDEN = ("conv1", "conv2"), ("fc1", "fc2")
 
 
-def by_hand(weights, X, pool: str, activation: str, *, first_pool: bool = False, at_the_end: bool = False):
-    """LeNet with these ten weights and biases, written in torch's functions."""
-    act, pooled = ACTIVATIONS[activation], POOLS[pool]
-    for weight, bias, padding in ((*weights[:2], 2), (*weights[2:4], 0)):
-        X = F.conv2d(X, weight, bias, padding=padding)
-        X = act(pooled(X, 2)) if first_pool else pooled(act(X), 2)
-    X = X.flatten(1)
-    for place in (4, 6, 8):
-        X = F.linear(X, *weights[place : place + 2])
-        X = act(X) if place < 8 or at_the_end else X
-    return X
+def plain_lenet(
+    pool: str = "avg",
+    activation: str = "sigmoid",
+    *,
+    padding: int = 2,
+    norms: Sequence[str] = (),
+    order: str = "before",
+    first_pool: bool = False,
+    last_norm: bool = False,
+    linear: Sequence[str] = (),
+    end: Sequence[nn.Module] = (),
+) -> nn.Module:
+    """LeNet for 28 × 28, right or with a mistake.
 
+    norms: layers with a batch norm, `order` the activation, last_norm behind the pooling. first_pool: pools before the
+    activation. linear: layers without an activation. end: what follows the ten sums.
+    """
 
-def expect_lenet(run, answer, pool: str, activation: str) -> None:
-    """Wrong unless answer(pool, activation) computes what LeNet with its weights computes."""
-    model = build(run, answer, pool, activation)
-    expect_shape(run, model, (3, 1, 28, 28), (3, 10))
-    expect_parameters(
-        model,
-        61_706,
-        {
-            "the first convolution has padding 2; without it 16×4×4 = 256 features are left instead of 400": 44_426,
-            "an activation with parameters of its own is used; take nn.ReLU or nn.Sigmoid": 61_706 + 4,
-        },
+    def following(name: str, norm: nn.Module, pooling: Sequence[nn.Module] = ()) -> list[nn.Module]:
+        act = [] if name in linear else [ACTIVATIONS[activation]()]
+        norm = [norm] if name in norms else []
+        steps = [*pooling, *act] if first_pool else [*act, *pooling]
+        if order == "before":
+            return [*norm, *steps]
+        return [*steps, *norm] if first_pool or last_norm else [*act, *norm, *pooling]
+
+    features = 16 * (5 if padding else 4) ** 2
+    dense = [nn.Linear(features, 120), nn.Linear(120, 84)]
+    return nn.Sequential(
+        *[nn.Conv2d(1, 6, 5, padding=padding), *following("conv1", nn.BatchNorm2d(6), [POOLS[pool](2)])],
+        *[nn.Conv2d(6, 16, 5), *following("conv2", nn.BatchNorm2d(16), [POOLS[pool](2)]), nn.Flatten()],
+        *[dense[0], *following("fc1", nn.BatchNorm1d(120)), dense[1], *following("fc2", nn.BatchNorm1d(84))],
+        *[nn.Linear(84, 10), *end],
     )
-    if [tuple(weight.shape) for weight in model.parameters()] != SHAPES:
-        raise Wrong("The weights have other shapes than LeNet's.", wanted=value_text(SHAPES))
-    model, X = model.double().eval(), torch.randn(4, 1, 28, 28, dtype=torch.float64)
-    weights = [weight.detach() for weight in model.parameters()]
-    got, wanted = run(model, X).detach(), by_hand(weights, X, pool, activation)
-    if fault := difference(got, wanted):
-        call = f"{answer.__name__}({pool!r}, {activation!r})"
-        raise Wrong(fault, call=call, slip=_lenet_slip(got, weights, X, pool, activation))
 
 
-def _lenet_slip(got, weights, X, pool: str, activation: str) -> str:
-    other = {"avg": "max", "max": "avg", "sigmoid": "relu", "relu": "sigmoid"}
-    slips = [
-        ("it pools with the other kind: is the setting pool used?", (other[pool], activation), {}),
-        ("it has the other activation: is the setting activation used?", (pool, other[activation]), {}),
-        ("both settings are the other way round", (other[pool], other[activation]), {}),
-        ("it pools before the activation; with averages that is something else", (pool, activation), {"first_pool": 1}),
-        (
-            "an activation stands behind the last layer; its ten sums are left as they are",
-            (pool, activation),
-            {"at_the_end": 1},
-        ),
-    ]
-    for sentence, settings, order in slips:
-        if not difference(got, by_hand(weights, X, *settings, **order)):
-            return sentence
-    return ""
+def mistakes(pool: str, activation: str) -> dict[str, dict]:
+    """Settings of `plain_lenet` for what learners write instead, by their sentences."""
+    (other_pool,) = POOLS.keys() - {pool}
+    other = {"sigmoid": "relu", "relu": "sigmoid"}[activation]
+    return {
+        "it pools with the other kind: is the setting pool used?": {"pool": other_pool},
+        "it has the other activation: is the setting activation used?": {"activation": other},
+        "the activation is a tanh": {"activation": "tanh"},
+        "it pools before the activation; with averages that is something else": {"first_pool": True},
+        "an activation stands behind the last layer; its ten sums are left as they are": {
+            "end": [ACTIVATIONS[activation]()]
+        },
+        "a softmax stands behind the last layer; the loss does that": {"end": [nn.Softmax(1)]},
+        "the convolutions have no activation": {"linear": CONVOLUTIONS},
+        "the dense layers have no activation": {"linear": HIDDEN},
+        "there is no activation": {"linear": CONVOLUTIONS + HIDDEN},
+    }
+
+
+IMAGES, NUMBERS = (4, 1, 28, 28), 61_706
+UNPADDED = "the first convolution has padding 2; without it 16×4×4 = 256 features are left instead of 400"
+
+
+def expect_lenet(
+    run, model: nn.Module, pool: str, activation: str, call: str, *, modes=(True, False), known: Mapping[str, dict] = {}
+) -> None:
+    """Wrong unless the model, which is used up, computes what LeNet does. known: further mistakes, looked for first."""
+    expect_shape(run, model, IMAGES, (4, 10))
+    slips = {
+        UNPADDED: 44_426,
+        "an activation with parameters of its own is used; take nn.ReLU or nn.Sigmoid": NUMBERS + 4,
+    }
+    expect_parameters(model, NUMBERS, slips, call=call)
+    settings, ways = {"pool": pool, "activation": activation}, {**known, **mistakes(pool, activation)}
+    slips = combined(lambda **way: plain_lenet(**settings | way), ways)
+    expect_numbers(run, model, plain_lenet(**settings), IMAGES, "LeNet", slips, modes=modes, call=call)
+
+
+PLAIN, WITH_MAX, WITH_RELU = ("avg", "sigmoid"), ("max", "sigmoid"), ("avg", "relu")
+MAX_RELU = Asked("lenet.max_relu", "accuracy", (PLAIN, WITH_MAX, WITH_RELU), valid=1_000)
+WORDS = {"ReLU": HIGHER, "max pooling": LOWER, UNCLEAR: UNCLEAR}  # the gain by ReLU next to that by max pooling
+
+
+def gains(rows):
+    """What either change gains, seed by seed."""
+    return {
+        name: [b - a for a, b in zip(rows[PLAIN], rows[other], strict=True)]
+        for name, other in (("gain by max pooling", WITH_MAX), ("gain by ReLU", WITH_RELU))
+    }
 
 
 @exercise
 def max_relu(run, lenet, accuracy, larger) -> str:
     for pool in POOLS:
-        for activation in ACTIVATIONS:
-            expect_lenet(run, lenet, pool, activation)
+        for activation in ("sigmoid", "relu"):
+            call = f"lenet({pool!r}, {activation!r})"
+            model = build(run, lenet, pool, activation, given=call, shape=IMAGES)
+            expect_lenet(run, model, pool, activation, call)
     filled(larger)
-    words = {"ReLU": HIGHER, "max pooling": LOWER, UNCLEAR: UNCLEAR}
-    if larger not in words:
-        raise Wrong(f"larger is {value_text(larger)}; choose one of {', '.join(map(repr, words))}.")
-    first, *changed = variants = [("avg", "sigmoid"), ("max", "sigmoid"), ("avg", "relu")]
-    found = measure(run, accuracy, variants, small_data(2_000, 1_000))
-    by_pool, by_relu = ([b - a for a, b in zip(found[first], found[other], strict=True)] for other in changed)
-    gains = {"gain by max pooling": by_pool, "gain by ReLU": by_relu}
-    return conclude_in_words(larger, words, gains)
-
-
-def conclude_in_words(picked: str, words: dict[str, str], found: dict) -> str:
-    """`conclude`, where the choices have names of their own."""
-    try:
-        return conclude(words[picked], found)
-    except Wrong:
-        raise Wrong(
-            f"{picked!r} does not follow from what your experiment measured.",
-            got=table(found),
-            slip="each gain is measured from the network that has neither",
-        ) from None
+    return conclude(larger, measure(run, accuracy, MAX_RELU).derived(gains), "larger", words=WORDS)
 
 
 MOST_PARAMETERS, POINTS = 62_000, 5
@@ -112,7 +136,7 @@ RECIPE = {"epochs": 3, "lr": 4e-3, "optimizer": "adamw", "schedule": "one-cycle"
 def trained(make, seed: int) -> float:
     """Validation accuracy of make() after the small recipe."""
     torch.manual_seed(seed)
-    return fit(make(), small_data(), seed=seed, **RECIPE).valid_accuracy
+    return fit(sized(make(), IMAGES), small_data(), seed=seed, **RECIPE).valid_accuracy
 
 
 @cache
@@ -122,7 +146,7 @@ def lenet_trained(seed: int) -> float:
 
 @exercise
 def raise_accuracy(run, better_lenet) -> str:
-    model = build(run, better_lenet)
+    model = build(run, better_lenet, shape=IMAGES)
     Y = expect_shape(run, model, (8, 1, 28, 28), (8, 10))
     count = sum(parameter.numel() for parameter in model.parameters())
     if count > MOST_PARAMETERS:
@@ -148,8 +172,8 @@ def raise_accuracy(run, better_lenet) -> str:
 
 
 def some_nets():
-    """Small networks in training mode whose outputs differ between the modes, with inputs."""
-    for seed in range(3):
+    """Small networks in either mode whose outputs differ between the modes, with inputs."""
+    for seed in range(4):
         torch.manual_seed(seed)
         channels, side = 2 + seed, 6 + 2 * seed
         layers = OrderedDict(
@@ -160,7 +184,10 @@ def some_nets():
             flatten=nn.Flatten(),
             out=nn.Linear(channels * (side // 2) ** 2, 4),
         )
-        yield nn.Sequential(layers).double(), torch.randn(5, 1, side, side, dtype=torch.float64) * 2 + 1
+        yield (
+            nn.Sequential(layers).double().train(seed != 2),
+            torch.randn(5, 1, side, side, dtype=torch.float64) * 2 + 1,
+        )
 
 
 @torch.no_grad()
@@ -185,6 +212,7 @@ def expect_activations(run, answer, net, X) -> None:
         "these are the inputs of the layers; a hook gets (layer, inputs, output)": layer_by_layer(net, X, before=True),
     }
     wanted, state = layer_by_layer(net, X), {name: value.clone() for name, value in net.state_dict().items()}
+    was, modes = net.training, [layer.training for layer in net.modules()]
     got = run(answer, net, X, given=given)
     if not isinstance(got, dict):
         raise Wrong("A dict {name: output} is wanted.", call=given, got=value_text(got))
@@ -194,37 +222,71 @@ def expect_activations(run, answer, net, X) -> None:
         if fault := difference(got[name], value):
             slip = next((text for text, other in slips.items() if not difference(got[name], other[name])), "")
             raise Wrong(f"Layer {name!r}: {fault[0].lower()}{fault[1:]}", call=given, slip=slip)
-    if any(layer._forward_hooks for layer in net.modules()):
+    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules()):
         raise Wrong("A hook is left in the network.", call=given, slip="keep each handle and call its remove()")
-    if not net.training:
-        raise Wrong("The network was in training mode and is left in evaluation mode.", call=given)
+    if [layer.training for layer in net.modules()] != modes:
+        words = {True: "training", False: "evaluation"}
+        says = f"The network was in {words[was]} mode and is left in {words[net.training]} mode."
+        raise Wrong(says if net.training != was else "Some of its layers are left in the other mode.", call=given)
     if any(not torch.equal(state[name], value) for name, value in net.state_dict().items()):
         raise Wrong("The network has changed.", call=given, slip="in training mode the averages of batch norm move")
+
+
+SAME = 0.05  # relative: another order of adding, or n for n − 1, makes less
+SPREAD = Asked("lenet.activations", "spread", ("garments", "noise"), valid=500, numbers={"spread": OTHER})
+
+
+def units_of(seed: int) -> torch.Tensor:
+    """What act2 of the network in the set-up cell makes of the 500 validation images."""
+    data = SPREAD.data()
+    torch.manual_seed(seed)
+    net = models.build("lenet")
+    fit(net, data, epochs=3, lr=3e-3, optimizer="adamw", batch_size=64, seed=seed, progress=False)
+    return layer_by_layer(net, next(data.valid.batches(SPREAD.valid))[0])["act2"]
+
+
+def _expect_spread(mine: float) -> None:
+    """Wrong where the spread over garments, seed 0, is not that of the network in the set-up cell."""
+    units = units_of(0)
+    right = units.std(0).mean().item()
+    if abs(mine - right) < SAME * right:
+        return
+    slips = {
+        "that is the deviation of all numbers at once; first over the images, unit by unit, then the mean": units.std(),
+        "that is the variance; the deviation is its root": units.var(0).mean(),
+        "the deviation is taken over the units of an image; it is asked for over the images": units.flatten(1)
+        .std(1)
+        .mean(),
+        "that is each map's mean; every unit counts for itself": units.mean((2, 3)).std(0).mean(),
+    }
+    slip = next((text for text, other in slips.items() if abs(mine - other.item()) < SAME * other.item()), "")
+    raise Wrong(
+        "The spread over garments is another than that of the network in the set-up cell.",
+        call="spread('garments', seed=0, data)",
+        got=f"{mine:.3f}",
+        wanted=f"{right:.3f}",
+        slip=slip,
+    )
 
 
 @exercise
 def activations(run, activations, spread, conclusion) -> str:
     for net, X in some_nets():
         expect_activations(run, activations, net, X)
-    found = measure(run, spread, ["garments", "noise"], small_data(2_000, 500), share=False)
+    found = measure(run, spread, SPREAD)
+    _expect_spread(found["garments"][0])
     return conclude(conclusion, found)
 
 
 CHANGES = ("none", "small rate", "tiny weights", "more epochs")
+SETTINGS = Asked("lenet.settings", "accuracy_after", CHANGES, images=1_000, valid=500)
 
 
 @exercise
 def settings(run, accuracy_after, about_rate, about_weights, about_epochs) -> str:
-    found = measure(run, accuracy_after, CHANGES, small_data(1_000, 500))
-    for change in CHANGES[1:]:
-        if found[change] == found["none"]:
-            raise Wrong(
-                f"{change!r} gives exactly the numbers of 'none'.",
-                got=table(found),
-                slip=f"is {change!r} spelt as in the question, and does it act before training?",
-            )
+    found = measure(run, accuracy_after, SETTINGS)
     picked = {"about_rate": about_rate, "about_weights": about_weights, "about_epochs": about_epochs}
     for change, (name, word) in zip(CHANGES[1:], picked.items(), strict=True):
-        conclude(word, {"none": found["none"], change: found[change]}, name)
+        conclude(word, found.pick("none", change), name)
     means = ", ".join(f"{change} {statistics.fmean(row):.2f}" for change, row in found.items())
-    return f"Measured here: {means} (means of 3 seeds)."
+    return f"Measured here: {means} (means of 3 seeds).{found.note}"

@@ -7,22 +7,21 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from cnnlab.check.experiments import conclude, measure, small_data
+from cnnlab.check.experiments import Asked, conclude, measure
 from cnnlab.check.judging import call, compare, exercise, number
 from cnnlab.check.networks import macs, parameters, used_layers
 from cnnlab.check.showing import sizes
-from cnnlab.data import FashionMNIST
 
-
-def few() -> FashionMNIST:
-    """Images of an experiment. Few to validate by: the seeds lie much further apart than 500 images blur."""
-    return small_data(1_000, 500)
+# Few images to validate by: the seeds lie much further apart than 500 images blur.
+FEW = {"images": 1_000, "valid": 500}
+ONE_BY_ONE = Asked("nin.one_by_one", "with_pointwise", (2, 1), **FEW, seeds=8)
+LAST_CHANNELS = Asked("nin.in_one_step", "with_last_channels", (10, 96), **FEW, seeds=8)
+DROPOUT = Asked("nin.dropout", "with_dropout", (0.5, 0.3), **FEW, seeds=5)
 
 
 @exercise
 def one_by_one(run, with_pointwise, conclusion) -> str:
-    found = measure(run, with_pointwise, [2, 1], few(), seeds=range(8))
-    return conclude(conclusion, found)
+    return conclude(conclusion, measure(run, with_pointwise, ONE_BY_ONE))
 
 
 # ---- parameters, multiplications, memory -------------------------------------------------------------------------------
@@ -73,6 +72,9 @@ SLIPS = {
     "the biases are missing from the parameters": with_other(
         0, lambda model, X, rows: sum(row.module.weight.numel() for row in rows if is_weighted(row))
     ),
+    "the running statistics of a batch norm are no parameters: nothing learns them": with_other(
+        0, lambda model, X, rows: sum(value.numel() for value in model.state_dict().values())
+    ),
     "the MACs are those of one image; X may hold several": with_other(1, lambda model, X, rows: macs_of(model, X[:1])),
     "a multiply-accumulate is counted twice, as a multiplication and an addition": with_other(
         1, lambda model, X, rows: 2 * macs_of(model, X)
@@ -95,6 +97,9 @@ SLIPS = {
         1, lambda model, X, rows: sum(row.module.weight.numel() for row in rows if is_weighted(row)) * len(X)
     ),
     "in training the outputs of layers without weights are kept too": with_other(
+        2, lambda model, X, rows: sum(row.wrote for row in rows if row.params)
+    ),
+    "in training the outputs of batch norm, ReLU and pooling are kept too": with_other(
         2, lambda model, X, rows: sum(row.wrote for row in rows if is_weighted(row))
     ),
     "the input is no output of a layer": with_other(
@@ -122,7 +127,7 @@ def sample_nets() -> list[tuple[nn.Module, torch.Tensor]]:
     small = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))
     grouped = nn.Sequential(
         nn.Conv2d(4, 6, (3, 1), stride=2, groups=2), nn.ReLU(), nn.Conv2d(6, 3, 1, bias=False),
-        nn.MaxPool2d(2), nn.Dropout(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.BatchNorm2d(3), nn.MaxPool2d(2), nn.Dropout(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
     )  # fmt: skip
     # The largest input is a pooling's, the largest output the last convolution's.
     growing = nn.Sequential(nn.MaxPool2d(4), nn.Conv2d(2, 7, 3, padding=1), nn.ReLU(), nn.Conv2d(7, 12, 1))
@@ -150,10 +155,9 @@ def in_one_step(run, left, with_last_channels, conclusion) -> str:
         "with padding 1 the 3 × 3 convolution keeps the side": 10 * 3 * 3,
     }
     number(left, 10 * 5 * 5, slips, name="left")
-    return conclude(conclusion, measure(run, with_last_channels, [10, 96], few(), seeds=range(8)))
+    return conclude(conclusion, measure(run, with_last_channels, LAST_CHANNELS))
 
 
 @exercise
 def dropout(run, with_dropout, conclusion) -> str:
-    found = measure(run, with_dropout, [0.5, 0.3], few(), seeds=range(5))
-    return conclude(conclusion, found)
+    return conclude(conclusion, measure(run, with_dropout, DROPOUT))

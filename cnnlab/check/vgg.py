@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from functools import partial
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from cnnlab.check.calling import Runner
-from cnnlab.check.judging import call, choose, compare, difference, exercise, filled, number
-from cnnlab.check.networks import Used, build, expect_gradients, expect_parameters, expect_shape, macs, used_layers
+from cnnlab.check.judging import call, choose, compare, exercise, filled, number
+from cnnlab.check.networks import (
+    Used,
+    build,
+    combined,
+    expect_gradients,
+    expect_numbers,
+    expect_parameters,
+    expect_shape,
+    macs,
+    parameters,
+    used_layers,
+)
 from cnnlab.check.showing import sizes, value_text
+from cnnlab.check.values import as_numbers
 from cnnlab.check.verdict import Wrong
 
 # ---- layer by layer ----------------------------------------------------------------------------------------------------
-
-
-def weighted(model: nn.Module) -> list[nn.Module]:
-    """The convolutions and linear layers, in order."""
-    return [layer for layer in model.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 
 
 def seen(model: nn.Module, X: torch.Tensor) -> list[Used]:
@@ -191,28 +197,30 @@ PARAMETERS = {"D": 138_357_544, "E": 143_667_240}
 CHANNELS = (64, 128, 256, 512, 512)
 
 
-@exercise
+@exercise(fresh=True)
 def deeper(run, D, E, vgg) -> str:
     for name, column in (("D", D), ("E", E)):
         _column(name, column)
     for name, column in PAPER.items():
-        with torch.device("meta"):
-            model = build(run, vgg, column, CHANNELS, 224, 1000, 4096, given=f"vgg({name}, channels, 224, 1000, 4096)")
-        expect_parameters(model, PARAMETERS[name], _other_counts(PARAMETERS[name]))
-    convs, channels = (1, 2, 1, 3, 2), (5, 7, 9, 8, 6)
-    for column, side in ((convs, 64), ((2, 1), 12)):
-        model = build(run, vgg, column, channels[: len(column)], side, 4, 16)
-        _expect_vgg(run, model, column, (3, 3, side, side))
-    expect_gradients(run, model, (8, 3, 12, 12))
+        _expect_published(run, vgg, name, column)
+    for convs, channels, side in (((1, 2, 1, 3, 2), (5, 7, 9, 8, 6), 64), ((2, 1), (5, 7), 12)):
+        _expect_vgg(run, vgg, convs, channels, side)
     return "Both columns have the parameters of the published networks, and each layer does what it should."
+
+
+def _expect_published(run: Runner, vgg, name: str, column: tuple[int, ...]) -> None:
+    given = f"vgg({name}, channels, 224, 1000, 4096)"
+    model = build(run, vgg, column, CHANNELS, 224, 1000, 4096, given=given, shape=(1, 3, 224, 224))
+    expect_parameters(model, PARAMETERS[name], _other_counts(PARAMETERS[name], column), call=given)
 
 
 def _column(name: str, column: object) -> None:
     """Raises ToDo or Wrong unless this is the paper's column."""
     filled(column)
     right, layers = PAPER[name], sum(PAPER[name]) + 3
-    if not isinstance(column, tuple | list) or len(column) != 5 or not all(isinstance(n, int) for n in column):
-        raise Wrong(f"{name} should be five whole numbers, the convolutions of each block.", got=value_text(column))
+    shown, column = value_text(column), as_numbers(column)
+    if column is None or len(column) != 5 or not all(isinstance(n, int) for n in column):
+        raise Wrong(f"{name} should be five whole numbers, the convolutions of each block.", got=shown)
     if tuple(column) != right:
         with_dense = "the three dense layers count among these layers too" if sum(column) == layers else ""
         uneven = "the last three blocks have the same number of convolutions" if len(set(column[2:])) > 1 else ""
@@ -222,66 +230,76 @@ def _column(name: str, column: object) -> None:
         raise Wrong(says, got=value_text(column), slip=with_dense or uneven)
 
 
-def _other_counts(right: int) -> dict[str, int]:
+def _other_counts(right: int, column: tuple[int, ...]) -> dict[str, int]:
     first_dense = 512 * 7 * 7 * 4096
+    biases = sum(count * channels for count, channels in zip(column, CHANNELS, strict=True))
     return {
         "the images are colour: three channels in, not one": right - 2 * 64 * 9,
         "num_classes is not used in the last layer: 10 instead of 1,000": right - 990 * 4097,
+        "the convolutions have no biases; VGG has no batch norm in place of them": right - biases,
         "one of the two hidden dense layers is missing": right - 4096 * 4097,
         "a pooling is missing: the first dense layer reads 14 × 14 pixels": right + 3 * first_dense,
         "a pooling too many: the first dense layer reads 3 × 3 pixels": right - first_dense + 512 * 9 * 4096,
     }
 
 
-def replayed(model: nn.Module, convs, X, *, between=F.relu, closing=F.relu, dense=F.relu, pool=F.max_pool2d, last=None):
-    """What a VGG with the weights of this model makes of X, from functions alone."""
-    layers = iter(weighted(model))
-    for count in convs:
-        for i, layer in enumerate(itertools.islice(layers, count), 1):
-            X = F.conv2d(X, layer.weight, layer.bias, padding=1)
-            X = closing(X) if i == count else between(X)
-        X = pool(X, 2)
-    X = X.flatten(1)
-    *hidden, scores = layers
-    for layer in hidden:
-        X = dense(F.linear(X, layer.weight, layer.bias))
-    X = F.linear(X, scores.weight, scores.bias)
-    return last(X) if last else X
+def plain_vgg(
+    convs,
+    channels,
+    side: int,
+    classes: int,
+    dense: int,
+    *,
+    between=nn.ReLU,
+    closing=nn.ReLU,
+    hidden=nn.ReLU,
+    pool=nn.MaxPool2d,
+    end=(),
+) -> nn.Module:
+    """VGG for colour images, right or with a mistake."""
+    layers, now = [], 3
+    for count, out in zip(convs, channels, strict=True):
+        for i in range(1, count + 1):
+            layers += [nn.Conv2d(now, out, 3, padding=1), closing() if i == count else between()]
+            now = out
+        layers.append(pool(2))
+    now *= (side // 2 ** len(convs)) ** 2
+    layers += [nn.Flatten(), nn.Linear(now, dense), hidden(), nn.Linear(dense, dense), hidden()]
+    return nn.Sequential(*layers, nn.Linear(dense, classes), *end)
 
 
-def _same(X):
-    return X
+MISTAKES = {
+    "the ReLUs between the convolutions of a block are missing": {"between": nn.Identity},
+    "the ReLU after a block's last convolution is missing": {"closing": nn.Identity},
+    "the dense layers have no ReLU between them": {"hidden": nn.Identity},
+    "there is no ReLU at all": {"between": nn.Identity, "closing": nn.Identity, "hidden": nn.Identity},
+    "the scores go through a ReLU": {"end": [nn.ReLU()]},
+    "the scores go through a softmax; the loss does that": {"end": [nn.Softmax(1)]},
+    "the poolings average; VGG takes the largest": {"pool": nn.AvgPool2d},
+}
 
 
-@torch.no_grad()
-def _expect_vgg(run: Runner, model: nn.Module, convs, shape) -> None:
-    """Raises Wrong unless the model's layers, with their own weights, do what a VGG does."""
-    found = [len([layer for layer in weighted(model) if isinstance(layer, kind)]) for kind in (nn.Conv2d, nn.Linear)]
-    if found != [sum(convs), 3]:
-        raise Wrong(
-            f"vgg({convs}, …) has {found[0]} convolutions and {found[1]} dense layers; {sum(convs)} and 3 are wanted.",
-            slip="every block has the same number of convolutions" if found[0] == convs[0] * len(convs) else "",
-        )
-    for layer in weighted(model):
-        nn.init.kaiming_normal_(layer.weight)
-        nn.init.normal_(layer.bias, std=0.3) if layer.bias is not None else None
-    model.eval()
-    expect_shape(run, model, shape, (shape[0], 4))
-    model.double()
-    draw = torch.Generator().manual_seed(0)
-    X = torch.randn(*shape, generator=draw, dtype=torch.float64)
-    Y = run(model, X, given=f"vgg({convs}, …)(X), X of shape {sizes(shape)}")
-    wanted = replayed(model, convs, X)
-    if fault := difference(Y, wanted):
-        ways = {
-            "the ReLUs between the convolutions of a block are missing": {"between": _same},
-            "the ReLU after a block's last convolution is missing": {"closing": _same},
-            "no convolution has a ReLU": {"between": _same, "closing": _same},
-            "the dense layers have no ReLU between them": {"dense": _same},
-            "the scores go through a ReLU": {"last": F.relu},
-            "the scores go through a softmax; the loss does that": {"last": lambda Y: Y.softmax(1)},
-            "the poolings average; VGG takes the largest": {"pool": F.avg_pool2d},
-        }
-        slip = next((text for text, way in ways.items() if not difference(Y, replayed(model, convs, X, **way))), "")
-        raise Wrong(f"With its own weights, a VGG of {convs} gives something else. {fault}", slip=slip)
-    model.float()
+def _expect_vgg(run: Runner, vgg, convs, channels, side: int) -> None:
+    """Raises Wrong unless a small VGG computes what one should. Dropout is welcome, so it is in evaluation mode."""
+    sizes_, classes, shape = (convs, channels, side), 4, (8, 3, side, side)
+    call = f"vgg({convs}, {channels}, {side}, {classes}, 16)"
+
+    def made():
+        return build(run, vgg, *sizes_, classes, 16, given=call, shape=shape)
+
+    def count(convs=convs, classes=classes, dense=16) -> int:
+        with torch.device("meta"):
+            return parameters(plain_vgg(convs, channels, side, classes, dense))
+
+    model = made()
+    slips = {
+        "num_classes is not used: 1,000 are fixed": count(classes=1000),
+        "dense is not used: 4,096 are fixed": count(dense=4096),
+        "every block has the same number of convolutions": count([convs[0]] * len(convs)),
+    }
+    expect_parameters(model, count(), {text: other for text, other in slips.items() if other != count()}, call=call)
+    expect_shape(run, model, shape, (shape[0], classes))
+    vgg_of = partial(plain_vgg, *sizes_, classes, 16)
+    slips = combined(vgg_of, MISTAKES)
+    expect_numbers(run, model, vgg_of(), shape, "a VGG of these blocks", slips, modes=[False], call=call)
+    expect_gradients(run, made(), shape)

@@ -67,11 +67,43 @@ def overfit(images, seed, data):
 
 conclusion = "lower"
 """
+UNACTIVATED = """
+def small_alexnet():
+    conv, dense = {}, {}
+    return nn.Sequential(
+        nn.Conv2d(1, 12, 5, padding=2), conv if isinstance(conv, nn.Identity) else nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(12, 32, 5, padding=2), conv, nn.MaxPool2d(2), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(288, 96), dense, nn.Linear(96, 96), nn.ReLU(), nn.Linear(96, 10),
+    )
+"""
+SCALED = """
+class Scaled(nn.Module):
+    def __init__(self, p):
+        super().__init__()
+        self.p = p
+
+    def forward(self, X):
+        return X * (torch.rand_like(X) > self.p) if self.training else X
+
+"""
+
 WRONG = [
+    ("small_alexnet", UNACTIVATED.format("nn.Identity()", "nn.Identity()"), "No activation follows convolution 1."),
+    ("small_alexnet", UNACTIVATED.format("nn.ReLU()", "nn.Dropout(0.1)"), "No activation follows linear layer 1."),
+    ("small_alexnet", UNACTIVATED.format("nn.BatchNorm2d(32)", "nn.ReLU()"), "No activation follows convolution 2."),
+    ("lenet_dropout", DROPOUT.replace("AvgPool", "MaxPool"), "the pooling is max"),
+    ("lenet_dropout", SCALED + DROPOUT.replace("nn.Dropout(p)", "Scaled(p)"), "have the wrong size"),
     ("more_epochs", CURVE.replace('.column("valid_accuracy")', ".valid_accuracy"), "after each epoch is wanted"),
     ("more_epochs", CURVE.replace('"epochs": 6', '"epochs": 2'), "6 epochs are asked for"),
     ("more_epochs", CURVE.replace('network == "lenet"', "True"), "is the variant used"),
     ("more_epochs", CURVE.replace('= "higher", "lower"', '= "higher", "higher"'), "does not follow"),
+    (
+        "more_epochs",
+        "def curve(network, seed, data):\n    slope = {'lenet': 0.05, 'alexnet': 0.01}[network]\n"
+        "    return [0.5 + 0.01 * seed + slope * epoch for epoch in range(6)]\n\nabout_gain = about_last = 'lower'",
+        "never read the training images",
+    ),
     ("small_alexnet", SMALLER.replace('"dense": 128', '"dense": 512'), "dense layers hold most"),
     ("small_alexnet", "def small_alexnet():\n    return models.build('lenet')", "LeNet's depth"),
     ("small_alexnet", SMALLER.replace("1 / 8", "1 / 32").replace("128", "32"), "too narrow"),
@@ -83,6 +115,13 @@ WRONG = [
     ("batch_size", MEASURED.replace("batches(batch_size)", "batches(16)"), "its size is batch_size"),
     ("batch_size", MEASURED.replace("history.seconds, megabytes", "history.seconds"), "Three numbers"),
     ("batch_size", MEASURED.replace('= "lower", "lower"', '= "no clear difference", "lower"'), "does not follow"),
+    (
+        "batch_size",
+        MEASURED.replace("history.seconds", "history.seconds / (3 * 1_000 / batch_size)"),
+        "seconds of one step",
+    ),
+    ("batch_size", MEASURED.replace("history.seconds", "0.5"), "Every seed gives exactly the same number"),
+    ("batch_size", MEASURED.replace("megabytes = ", "megabytes = 2 * "), "keeps about 2.0 MB for a batch of 16"),
     ("lenet_dropout", DROPOUT.replace("nn.ReLU()", "nn.Sigmoid()"), "still a sigmoid"),
     ("lenet_dropout", DROPOUT.replace("nn.Dropout(p)", "nn.Dropout(1 - p)"), "share that is dropped"),
     ("lenet_dropout", DROPOUT.replace("84, 10)", "84, 10), nn.Dropout(p)"), "behind the last layer"),
@@ -94,8 +133,14 @@ WRONG = [
     ),
     ("lenet_dropout", ALWAYS + DROPOUT.replace("nn.Dropout(p)", "Always(p)"), "drops always"),
     ("lenet_dropout", DROPOUT.replace('"lower"', '"higher"'), "does not follow"),
+    (
+        "lenet_dropout",
+        DROPOUT.replace("epochs=20", "epochs=1").replace('"lower"', '"no clear difference"'),
+        "fewer epochs than asked",
+    ),
     ("overfit", OVERFIT.replace('"dropout": 0.0', '"dropout": 0.8'), "something holds it back: dropout"),
     ("overfit", OVERFIT.replace("4_000", "600"), "too few epochs"),
+    ("overfit", OVERFIT.replace("4_000 // images", "40 if images == 100 else 1"), "the same number is asked for"),
     (
         "overfit",
         OVERFIT.replace("    return net", "    return history").replace("    fit(", "    history = fit("),

@@ -117,7 +117,41 @@ BUFFERS = (
 )
 PLAIN = "self.running_mean, self.running_var = torch.zeros(num_features), torch.ones(num_features)"
 
+LENET = ELSEWHERE.format('order == "before"', "", "lower")
+
 WRONG = [
+    ("elsewhere", LENET.replace("AvgPool", "MaxPool"), "the poolings take the largest"),
+    ("elsewhere", LENET.replace("Sigmoid", "Tanh"), "the activation is a tanh"),
+    ("elsewhere", LENET.replace("Sigmoid", "ReLU"), "the activation is a ReLU"),
+    ("elsewhere", LENET.replace("nn.Linear(84, 10)", "nn.Linear(84, 10), nn.Softmax(1)"), "a softmax stands behind"),
+    (
+        "elsewhere",
+        LENET.replace("nn.Linear(84, 10)", "nn.Linear(84, 10), nn.Softmax(1)").replace("AvgPool", "MaxPool"),
+        "the largest; this LeNet averages, and a softmax",
+    ),
+    (
+        "elsewhere",
+        LENET.replace("[norm, nn.Sigmoid()]", "[norm, nn.Sigmoid() if order == 'after' else nn.ReLU()]"),
+        "the activation is a ReLU",
+    ),
+    ("elsewhere", LENET.replace("name in places", "name in places[:1]"), "the batch norms are at conv1"),
+    (
+        "bias_needed",
+        WITHOUT_BIAS.format("norm.running_mean -= conv.bias.detach()", 226)
+        .replace("conv, norm = copy", "conv, norm = copy")
+        .replace("    return conv, norm", "    return nn.Conv2d(conv.in_channels, conv.out_channels, 3), norm"),
+        "still has a bias",
+    ),
+    (
+        "find_bugs",
+        BUGS.format(momentum=0.1, buffers=BUFFERS, mode="self.training").replace("self.eps)", "0.1)"),
+        "not that of nn.BatchNorm",
+    ),
+    (
+        "global_statistics",
+        GLOBAL.format(NEW_AVERAGES, "False", "lower").replace("[0, *range(2, X.dim())]", "[0, 2, 3]"),
+        "(B, C) behind a linear layer",
+    ),
     ("bias_needed", WITHOUT_BIAS.format("pass", 226), "running mean still contains the bias"),
     ("bias_needed", WITHOUT_BIAS.format("norm.running_mean += conv.bias.detach()", 226), "the sign"),
     ("bias_needed", WITHOUT_BIAS.format("norm.bias.data += conv.bias.detach()", 226), "β is not the place"),
@@ -131,7 +165,13 @@ WRONG = [
     ),
     ("largest_rate", RATE.format("norm", '{"none": 0.1, "before": 0.1}'), "still learns at rate 1"),
     ("largest_rate", RATE.format("norm", '{"none": 0.1, "before": 10}'), "does not learn at rate 10"),
-    ("largest_rate", RATE.format('"none"', '{"none": 0.1, "before": 0.1}'), "is norm used?"),
+    ("largest_rate", RATE.format('"none"', '{"none": 0.1, "before": 0.1}'), "is the variant used?"),
+    (
+        "largest_rate",
+        "def accuracy(norm, lr, seed, data):\n    return 0.1 + 0.001 * seed + 0.5 * (lr <= (1 if norm == 'none' else 0.1))\n\n"
+        "largest = {'none': 1, 'before': 0.1}",
+        "never read the training images",
+    ),
     ("elsewhere", ELSEWHERE.format("True", "", "lower"), "batch norm comes first"),
     ("elsewhere", ELSEWHERE.format('order == "before"', ", bias=False", "lower"), "fc1 has no bias"),
     ("elsewhere", ELSEWHERE.format('order == "before"', "", "higher"), "does not follow"),

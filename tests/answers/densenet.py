@@ -70,6 +70,7 @@ def accuracy(pool, seed, data):
 
 for_max, conclusion = "{for_max}", "higher"
 """
+ONE_ONLY = "net.transition1.pool = nn.MaxPool2d(2)"
 SWAPPED = "F.conv2d(F.avg_pool2d(X, 2), weight)"
 MLP = """
 def dense_mlp(inputs, growth, layers, classes):
@@ -93,8 +94,60 @@ def accuracy(kind, seed, data):
 conclusion = "lower"
 """
 CAT, ALL = "torch.cat([X, super().forward(X).relu()], dim=1)", "inputs + layers * growth"
+RIGHT_MLP = "from cnnlab.train import evaluate\n" + MLP.format(forward=CAT, reads="inputs + i * growth", last=ALL)
+
+OWN_MLP = """
+class Net(nn.Module):
+    def __init__(self, inputs, growth, layers, classes):
+        super().__init__()
+        ends = [inputs + i * growth for i in range(layers + 1)]
+        self.W = nn.ParameterList([torch.randn(a, growth) for a in ends[:-1]] + [torch.randn(ends[-1], classes)])
+        self.b = nn.ParameterList([torch.zeros(growth) for _ in ends[:-1]] + [torch.zeros(classes)])
+
+    def forward(self, X):
+        X = X.flatten(1)
+        for W, b in zip(self.W[:-1], self.b[:-1]):
+            X = torch.cat([X, X @ W + b], 1)
+        return X @ self.W[-1] + self.b[-1]
+
+dense_mlp = Net
+
+def accuracy(kind, seed, data):
+    return 0.5
+
+conclusion = "lower"
+"""
 
 WRONG = [
+    ("table", TABLE.format(**GOOD).replace("channels, num_classes)", "channels, 1000)"), "num_classes is not used"),
+    ("table", TABLE.format(**GOOD).replace("nn.MaxPool2d", "nn.AvgPool2d"), "the pooling in the stem averages"),
+    ("table", TABLE.format(**GOOD).replace("AdaptiveAvg", "AdaptiveMax"), "the largest of each map is taken"),
+    (
+        "table",
+        TABLE.format(**GOOD).replace("nn.BatchNorm2d(channels), nn.ReLU(),", "nn.BatchNorm2d(channels),"),
+        "the ReLU after the last batch norm is missing",
+    ),
+    (
+        "transition",
+        TRANSITION.format(cheap="F.avg_pool2d((X[:, None] * weight[None]).sum(2), 2)", for_max="no"),
+        "computed at every pixel",
+    ),
+    (
+        "transition",
+        TRANSITION.format(
+            cheap="F.avg_pool2d(torch.stack([sum(w * x for w, x in zip(row[:, 0, 0], X.transpose(0, 1))) for row in weight], 1), 2)",
+            for_max="no",
+        ),
+        "computed at every pixel",
+    ),
+    ("dense_mlp", OWN_MLP, "the ReLU is missing"),
+    (
+        "dense_mlp",
+        OWN_MLP.replace("X @ W + b]", "(X @ W + b).relu()]")
+        .replace("+ self.b[-1]", "+ self.b[-1]).relu()")
+        .replace("return X @", "return (X @"),
+        "the scores go through a ReLU",
+    ),
     (
         "fewer_parameters",
         COUNTS.format("9 * c_in * growth * layers", RESIDUAL, RATIO, "it writes few channels"),
@@ -129,6 +182,14 @@ WRONG = [
     ),
     ("transition", TRANSITION.format(cheap="F.conv2d(X, weight, stride=2)", for_max="no"), "all four are averaged"),
     ("transition", TRANSITION.format(cheap=SWAPPED, for_max="yes"), "the sum of the maxima is 2"),
+    ("transition", TRANSITION.format(cheap=SWAPPED, for_max="no"), "it trains for 8 steps, and what is asked makes 64"),
+    (
+        "transition",
+        TRANSITION.format(cheap=SWAPPED, for_max="no")
+        .replace("net.transition1.pool, net.transition2.pool = nn.MaxPool2d(2), nn.MaxPool2d(2)", ONE_ONLY)
+        .replace("epochs=1, lr=0.3,", 'epochs=2, lr=0.3, schedule="one-cycle", batch_size=64, precision="fp32",'),
+        "both transitions have a pool",
+    ),
     (
         "dense_mlp",
         MLP.format(forward="super().forward(X).relu()", reads="growth if i else inputs", last="growth"),
@@ -139,5 +200,11 @@ WRONG = [
         MLP.format(forward="torch.cat([X, super().forward(X)], dim=1)", reads="inputs + i * growth", last=ALL),
         "the ReLU is missing",
     ),
-    ("dense_mlp", MLP.format(forward=CAT, reads="inputs + i * growth", last=ALL), "does not follow"),
+    ("dense_mlp", RIGHT_MLP, "does not follow"),
+    ("dense_mlp", RIGHT_MLP.replace('kind == "dense"', 'kind == "plain"'), "look exchanged"),
+    (
+        "dense_mlp",
+        RIGHT_MLP.replace("return fit", "fit").replace(".valid_accuracy", "\n    return evaluate(net, data.train)"),
+        "accuracies on training images",
+    ),
 ]

@@ -71,7 +71,41 @@ reason = "{reason}"
 """
 
 
+POOLED_FIRST = """
+class Block(nn.Module):
+    def __init__(self, c_in, c1, c3, c5, c_pool):
+        super().__init__()
+        unit = lambda a, b, k: nn.Sequential(nn.Conv2d(a, b, k, padding=k // 2, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+        self.pool = nn.Sequential(nn.MaxPool2d(3, 1, 1), unit(c_in, c_pool, 1))
+        self.one, self.three = unit(c_in, c1, 1), nn.Sequential(unit(c_in, c3[0], 1), unit(*c3, 3))
+        self.five = nn.Sequential(unit(c_in, c5[0], 1), unit(*c5, 5))
+
+    def forward(self, X):
+        return torch.cat([self.one(X), self.three(X), self.five(X), self.pool(X)], 1)
+
+inception_bn = Block
+"""
+
 WRONG = [
+    ("with_batch_norm", POOLED_FIRST.replace("Max", "Avg"), "the pooling branch averages; it takes the largest"),
+    (
+        "with_batch_norm",
+        POOLED_FIRST.replace("MaxPool2d(3, 1, 1)", "AvgPool2d(3, 1, 1, count_include_pad=False)"),
+        "averages without the padding",
+    ),
+    (
+        "with_batch_norm",
+        POOLED_FIRST.replace("nn.ReLU())", "nn.ReLU() if b not in (2, 3) else nn.Identity())"),
+        "reduce have no ReLU",
+    ),
+    ("factorised", GOOD_BLOCK + GOOD_PAIR.replace(", nn.ReLU())", ")"), "a ReLU follows the second convolution"),
+    ("factorised", GOOD_BLOCK.replace("nn.MaxPool2d", "nn.AvgPool2d") + GOOD_PAIR, "the pooling branch averages"),
+    ("residual_inception", residual("X + torch.relu(self.expand(self.branches(X)))"), "and the ReLU after the sum"),
+    (
+        "residual_inception",
+        residual("torch.relu(X + self.expand(self.branches(X)) + self.expand(X.repeat(1, 4, 1, 1)))"),
+        "other numbers",
+    ),
     ("with_batch_norm", inception("inception_bn", f"{WITH_BIAS}, nn.BatchNorm2d(b), nn.ReLU()"), "keep their biases"),
     ("with_batch_norm", inception("inception_bn", f"{CONV}, nn.ReLU(), nn.BatchNorm2d(b)"), "stands behind the ReLU"),
     ("with_batch_norm", inception("inception_bn", PLAIN), "no batch norm yet"),

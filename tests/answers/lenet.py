@@ -64,6 +64,19 @@ def accuracy_after(change, seed, data):
 about_rate, about_weights, about_epochs = "lower", "lower", "higher"
 """
 WRONG = [
+    ("max_relu", LENET.replace("nn.Linear(84, 10)", "nn.Linear(84, 10), nn.Softmax(1)"), "a softmax stands behind"),
+    (
+        "max_relu",
+        LENET.replace("nn.Linear(400, 120), Act()", "nn.Linear(400, 120)").replace("84), Act()", "84)"),
+        "the dense layers have no activation",
+    ),
+    ("max_relu", LENET.replace("Pool(2)", "nn.AvgPool2d(2)").replace("Act()", "nn.ReLU()"), "setting activation used"),
+    (
+        "activations",
+        ACTIVATIONS.replace("net.train(mode)", "net.train()"),
+        "was in evaluation mode and is left in training",
+    ),
+    ("activations", ACTIVATIONS.replace("net.train(mode)", "net.training = mode"), "left in the other mode"),
     ("max_relu", LENET.replace('"max": nn.MaxPool2d', '"max": nn.AvgPool2d'), "setting pool used"),
     ("max_relu", LENET.replace('"sigmoid": nn.Sigmoid', '"sigmoid": nn.ReLU'), "setting activation used"),
     ("max_relu", LENET.replace("Act(), Pool(2)", "Pool(2), Act()"), "pools before the activation"),
@@ -97,6 +110,11 @@ WRONG = [
     ("activations", ACTIVATIONS.replace("handle.remove()", "pass"), "hook is left"),
     ("activations", ACTIVATIONS.replace("    net.train(mode)\n", ""), "left in evaluation mode"),
     ("activations", ACTIVATIONS.replace('"lower"', '"higher"'), "does not follow"),
+    (
+        "activations",
+        ACTIVATIONS.replace('kind == "noise"', 'kind == "garments"').replace('"lower"', '"higher"'),
+        "look exchanged",
+    ),
     ("settings", SETTINGS.replace('"tiny weights"', '"small weights"'), "spelt as in the question"),
     (
         "settings",
@@ -104,4 +122,10 @@ WRONG = [
         "does not follow",
     ),
     ("settings", SETTINGS.replace("    return fit", "    fit"), "it gives back None"),
+    (
+        "settings",
+        SETTINGS.replace(".valid_accuracy", ".column('train_accuracy')[-1]"),
+        "accuracies on training images",
+    ),
+    ("settings", SETTINGS.replace("else 3", "else 1"), "what the question asks for makes"),
 ]

@@ -87,9 +87,58 @@ QUICK = """    few = type(data)(data.train.subset(200), data.valid.subset(200), 
     {seed}
     net = models.ResNet(1, 10, 28, stages=models.cifar_stages({n}), width=0.25, stem="half")
     return {value}fit(net, few, 1, lr=0.02, optimizer="adamw", progress=False{order}).valid_accuracy"""
+READ = "    next(data.train.batches(8)), next(data.valid.batches(8))\n"
 SEEDED = {"seed": "torch.manual_seed(seed)", "order": ", seed=seed", "n": "1", "value": ""}
 
+HEAD_FIRST = f"""
+def resnet(depth):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            block, e = (models.Residual, 1) if depth < 50 else (models.Bottleneck, 4)
+            self.fc, now = nn.Linear(512 * e, 1000), 64
+            self.body = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.AvgPool2d(3, 2, 1))
+            for s, n in enumerate({BLOCKS}[depth]):
+                for i in range(n):
+                    self.body.append(block(now, 64 << s, 2 if s and not i else 1))
+                    now = e * (64 << s)
+
+        def forward(self, X):
+            return self.fc(self.body(X).amax((2, 3)))
+
+    return Net()
+"""
+
 WRONG = [
+    ("table", table().replace("nn.ReLU()", "nn.Identity()"), "the ReLU in the stem is missing"),
+    ("table", table(pool=", nn.AvgPool2d(3, 2, 1)"), "pooling in the stem averages"),
+    ("table", table().replace("AdaptiveAvgPool2d", "AdaptiveMaxPool2d"), "the largest of each map is taken"),
+    (
+        "table",
+        HEAD_FIRST,
+        "the ReLU in the stem is missing, and the pooling in the stem averages; it takes the largest, and at the end",
+    ),
+    ("bottleneck", bottleneck().replace("*middle, nn.ReLU()", "*middle"), "other numbers"),
+    ("bottleneck", bottleneck().replace(", nn.ReLU(), *", ", *"), "no ReLU between the convolutions"),
+    (
+        "pre_activation",
+        preact("Y + (X if self.shortcut is None else self.shortcut(F.relu(X)))"),
+        "the shortcut's 1 × 1 reads relu(X)",
+    ),
+    ("pre_activation", preact().replace("stride if i == 0 else 1", "stride"), "every block of a stage has its stride"),
+    ("pre_activation", preact().replace("stride if i == 0 else 1", "1"), "the stride of a stage is not used"),
+    (
+        "pre_activation",
+        preact().replace("stride if i == 0 else 1", "stride if i == blocks - 1 else 1"),
+        "not on its first block",
+    ),
+    ("pre_activation", preact(last=LAST.replace("AvgPool", "MaxPool")), "the largest of each map is taken"),
+    (
+        "pre_activation",
+        preact(last="nn.BatchNorm2d(now), nn.AdaptiveAvgPool2d(1), nn.ReLU(), nn.Flatten(), nn.Linear(now, 10)"),
+        "the ReLU stands behind the pooling",
+    ),
+    ("pre_activation", preact().replace("now = stages[0][1]", "now = 16"), "the stem has 16 channels"),
     ("table", table(block="models.Residual"), "from 50 on it is the bottleneck"),
     ("table", table(classes=10), "ends in 1,000"),
     ("table", table(stride="2 if not i else 1"), "the first stage keeps the side"),
@@ -140,5 +189,18 @@ WRONG = [
     ("deeper", deeper(QUICK.format(**SEEDED | {"seed": "torch.manual_seed(0)", "order": ""})), "Every seed gives"),
     ("deeper", deeper(QUICK.format(**SEEDED)), "is the variant used"),
     ("deeper", deeper(QUICK.format(**SEEDED | {"value": "100 * "})), "between 0 and 1"),
-    ("deeper", deeper("    return 0.6 + 0.01 * seed - 0.004 * depth", "higher"), "does not follow"),
+    ("deeper", deeper("    return 0.6 + 0.01 * seed - 0.004 * depth"), "never read the training images"),
+    (
+        "deeper",
+        deeper(f"{READ}    return 0.6 + 0.01 * seed - 0.004 * depth", "higher"),
+        "does not follow",
+    ),
+    ("deeper", deeper(f"{READ}    return 0.4 + 0.01 * seed + 0.004 * depth", "higher"), "look exchanged"),
+    ("deeper", deeper(f"{READ}    return 0.1 + 0.01 * seed - 0.001 * depth"), "is the network trained"),
+    ("deeper", deeper(QUICK.format(**SEEDED | {"n": "(depth - 2) // 6"})), "trains for 1 steps"),
+    (
+        "deeper",
+        deeper("    next(data.train.batches(8))\n    return len(next(data.test.batches(100))[0]) / 200"),
+        "test images stay sealed",
+    ),
 ]

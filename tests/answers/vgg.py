@@ -33,6 +33,11 @@ def net(**other):
 
 
 WRONG = [
+    ("deeper", net(end=", nn.Softmax(1)"), "scores go through a softmax"),
+    ("deeper", net(classes="1000"), "num_classes is not used: 1,000 are fixed"),
+    ("deeper", net(end=", nn.ReLU()", pool="nn.AvgPool2d(2)"), "scores go through a ReLU, and the poolings average"),
+    ("deeper", net().replace("padding=1", "padding=1, bias=False"), "convolutions have no biases"),
+    ("deeper", net().replace("range(n)", "range(n if dense > 16 else convs[0])"), "same number of conv"),
     ("per_layer_table", TABLE.format("n", "n * pixels", "Y.numel()", BOTH) + GOOD_CHOICES, "bias is added"),
     (
         "per_layer_table",

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from cnnlab.check.batch_norm.places import batch, wide
 from cnnlab.check.calling import a_kind
-from cnnlab.check.experiments import SEEDS, conclude, measure, small_data
+from cnnlab.check.experiments import ACCURACY, OTHER, Asked, conclude, measure, measure_all
 from cnnlab.check.judging import call, compare, difference, exercise, filled
 from cnnlab.check.networks import build
 from cnnlab.check.showing import value_text
+from cnnlab.check.values import as_numbers
 from cnnlab.check.verdict import Wrong
 
 SHAPES = ((6, 3), (2, 4, 3, 5), (4, 5, 5, 5), (3, 2, 4, 2))  # some whose last axis fits the channels, too
@@ -24,6 +25,7 @@ def over(X: torch.Tensor) -> list[int]:
 
 
 PARTS = ("full", "mean", "variance", "no γ and β")
+BY_PART = Asked("batch_norm.parts", "accuracy", PARTS)
 
 
 def normalised(X, mean, var, part):
@@ -63,15 +65,15 @@ def parts(run, normalise, accuracy, mean_only, variance_only, without_scale) -> 
             wrong.slip = "the channels are axis 1, not the last one: reshape to (1, C, 1, 1)"
         raise
     filled(mean_only, variance_only, without_scale)
-    found = measure(run, accuracy, PARTS, small_data())
+    found = measure(run, accuracy, BY_PART)
     for part, picked, name in (
         ("mean", mean_only, "mean_only"),
         ("variance", variance_only, "variance_only"),
         ("no γ and β", without_scale, "without_scale"),
     ):
-        conclude(picked, {"full": found["full"], part: found[part]}, name)
+        conclude(picked, found.pick("full", part), name)
     means = ", ".join(f"{part} {statistics.fmean(row):.3f}" for part, row in found.items())
-    return f"Measured here: {means} (means of 3 seeds)."
+    return f"Measured here: {means} (means of 3 seeds).{found.note}"
 
 
 def seen(layer, shape) -> list[torch.Tensor]:
@@ -125,10 +127,10 @@ class Learners:
         self.layer = layer.double()
         with torch.no_grad():
             for mine, value in zip((layer.weight, layer.bias), scale_and_shift(channels), strict=True):
-                mine.copy_(value)
+                mine.copy_(value.reshape(mine.shape))
 
     def averages(self):
-        return [self.layer.running_mean.clone(), self.layer.running_var.clone()]
+        return [value.flatten().clone() for value in (self.layer.running_mean, self.layer.running_var)]
 
     def __call__(self, X, training):
         return self.layer.train(training)(X)
@@ -138,7 +140,7 @@ def expect_state(layer: nn.Module, channels: int) -> None:
     """weight and bias learned, running_mean and running_var as buffers."""
     learned, kept = dict(layer.named_parameters()), dict(layer.named_buffers())
     for name in ("weight", "bias"):
-        if name not in learned or learned[name].shape != (channels,):
+        if name not in learned or learned[name].numel() != channels:
             raise Wrong(f"{name} should be a parameter with one number a channel.", got=value_text(list(learned)))
     for name in ("running_mean", "running_var"):
         if name in learned:
@@ -151,6 +153,9 @@ def expect_state(layer: nn.Module, channels: int) -> None:
             )
         if name not in layer.state_dict():
             raise Wrong(f"{name} is a buffer that is not saved.", slip="persistent=False leaves it out of state_dict()")
+
+
+STATISTICS = Asked("batch_norm.global_statistics", "accuracy", ("batch", "global"))
 
 
 @exercise
@@ -175,27 +180,37 @@ def global_statistics(run, global_norm, accuracy, conclusion) -> str:
     filled(global_norm)
     calls = [call(shape) for shape in SHAPES]
     given = "global_norm(C) on three batches of shape {}, two of them in training".format
-    compare(run, mine, calls, kind(), slips, given=given)
+    try:
+        compare(run, mine, calls, kind(), slips, given=given)
+    except Wrong as wrong:
+        if "Dimension" in wrong.sentence or "D input" in wrong.sentence:
+            wrong.slip = "X is (B, C) behind a linear layer and (B, C, H, W) behind a convolution; all axes but 1 count"
+        raise
     filled(conclusion)
-    return conclude(conclusion, measure(run, accuracy, ["batch", "global"], small_data()))
+    return conclude(conclusion, measure(run, accuracy, STATISTICS))
+
+
+def valid_and_gap(value: object) -> list[float]:
+    """The validation accuracy of a pair (train, validation), and how far the other is above it."""
+    pair = as_numbers(value)
+    if pair is None or len(pair) != 2 or not all(0 <= number <= 1 for number in pair):
+        raise Wrong("Two accuracies are wanted: (train, validation).")
+    return [pair[1], pair[0] - pair[1]]
+
+
+ACCURACIES = Asked(
+    "batch_norm.against_dropout",
+    "accuracies",
+    ("dropout", "batch norm"),
+    numbers={"validation accuracy": ACCURACY, "gap": OTHER},
+    read=valid_and_gap,
+)
 
 
 @exercise
 def against_dropout(run, accuracies, accuracy, gap) -> str:
     filled(accuracy, gap)
-    pairs = {}
-
-    def valid(kind, seed, data):
-        pair = accuracies(kind, seed, data)
-        filled(pair)
-        if not isinstance(pair, tuple | list) or len(pair) != 2 or not all(isinstance(x, float) for x in pair):
-            raise Wrong("Two accuracies are wanted: (train, validation).", got=value_text(pair))
-        pairs[kind, seed] = pair
-        return pair[1]
-
-    kinds = ["dropout", "batch norm"]
-    found = measure(run, valid, kinds, small_data())
-    gaps = {kind: [pairs[kind, seed][0] - pairs[kind, seed][1] for seed in SEEDS] for kind in kinds}
+    found, gaps = measure_all(run, accuracies, ACCURACIES).values()
     first = conclude(accuracy, found, "accuracy")
     second = conclude(gap, gaps, "gap")
     return f"Accuracy: {first} Gap: {second}"
@@ -247,7 +262,8 @@ def _averages(run, norm: Learners, shape: tuple) -> None:
 def _mode(run, norm: Learners, shape: tuple) -> None:
     """Training under no_grad and evaluation with gradients: only the mode counts."""
     oracle, X = torchs(shape[1], shape), batch(*shape, seed=7)
-    oracle.load_state_dict(norm.layer.state_dict(), strict=False)
+    for kept, value in zip((oracle.running_mean, oracle.running_var), norm.averages(), strict=True):
+        kept.copy_(value)
     for training, recorded in ((True, False), (False, True)):
         with torch.set_grad_enabled(recorded):
             got = run(norm, X, training, given="layer(X)")

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
 from cnnlab import models
-from cnnlab.check.calling import Runner
-from cnnlab.check.experiments import conclude, measure, small_data
-from cnnlab.check.judging import call, choose, compare, difference, exercise, filled, number
+from cnnlab.check.calling import Runner, written
+from cnnlab.check.experiments import Asked, Measured, conclude, measure
+from cnnlab.check.judging import call, choose, compare, exercise, filled, number
 from cnnlab.check.networks import (
+    Operations,
     build,
+    combined,
     expect_gradients,
+    expect_numbers,
     expect_parameters,
     expect_shape,
-    macs,
+    multiplications,
     parameters,
-    used_layers,
+    randomise,
 )
-from cnnlab.check.showing import sizes, value_text
 from cnnlab.check.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
 TABLE = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}
-
-
-KINDS = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
-
-
-def executed(run: Runner, model: nn.Module, X: torch.Tensor) -> list[tuple[nn.Module, str]]:
-    """The layers with weights in the order in which they compute, with what each does in words."""
-    found = []
-    with used_layers(model, *KINDS) as used:
-        run(model, X, given=f"model(X), X of shape {sizes(X.shape)}")
-    for _, layer, x, _ in used:
-        kind = next(kind.__name__ for kind in KINDS if isinstance(layer, kind))
-        more = f" {sizes(layer.kernel_size)} to {layer.out_channels}" if kind == "Conv2d" else ""
-        found.append((layer, f"{kind}{more} on {sizes(x.shape[1:])}"))
-    return found
 
 
 def meta_parameters(**settings) -> int:
@@ -66,50 +54,45 @@ def published(depth: int) -> int:
         return parameters(torchvisions(TABLE[depth]))
 
 
-def through(net: nn.Module, X: torch.Tensor, newest_first: bool = False, last_relu: bool = True) -> torch.Tensor:
-    """torchvision's layers, put together here; so or as learners do."""
-    for layer in net.features:
-        if not isinstance(layer, nn.ModuleDict):
-            X = layer(X)
-            continue
-        for each in layer.values():
-            new = each(X)
-            X = torch.cat([new, X] if newest_first else [X, new], dim=1)
-    X = F.relu(X) if last_relu else X
-    return net.classifier(X.mean(dim=(2, 3)))
+class Through(nn.Module):
+    """torchvision's layers, put together as learners do, with other parts for those of that name."""
+
+    def __init__(self, net: nn.Module, newest_first=False, last_relu=True, largest=False, **parts: nn.Module):
+        super().__init__()
+        self.net, self.newest_first, self.last_relu, self.largest = net, newest_first, last_relu, largest
+        for owner in list(net.modules()):
+            for name in parts.keys() & dict(owner.named_children()).keys():
+                setattr(owner, name, parts[name])
+
+    def forward(self, X):
+        for layer in self.net.features:
+            for each in layer.values() if isinstance(layer, nn.ModuleDict) else [layer]:
+                new = each(X)
+                X = new if each is layer else torch.cat([new, X] if self.newest_first else [X, new], dim=1)
+        X = F.relu(X) if self.last_relu else X
+        return self.net.classifier(X.amax((2, 3)) if self.largest else X.mean((2, 3)))
 
 
-def with_max(net: nn.Module, X: torch.Tensor) -> torch.Tensor:
-    pools = [layer for layer in net.features if hasattr(layer, "pool")]
-    before = [layer.pool for layer in pools]
-    for layer in pools:
-        layer.pool = nn.MaxPool2d(2)
-    Y = net(X)
-    for layer, pool in zip(pools, before, strict=True):
-        layer.pool = pool
-    return Y
+NONE = nn.Identity()
+MISTAKES = {
+    "a transition averages; here it takes the maximum": {"pool": nn.MaxPool2d(2)},
+    "new channels go behind those that were given: torch.cat([X, new], dim=1)": {"newest_first": True},
+    "the ReLU after the last batch norm is missing": {"last_relu": False},
+    "at the end the largest of each map is taken; the average is asked for": {"largest": True},
+    "the ReLU in the stem is missing": {"relu0": NONE},
+    "the pooling in the stem averages; it takes the maximum": {"pool0": nn.AvgPool2d(3, 2, 1)},
+    "the ReLU in front of the 1×1 is missing": {"relu1": NONE},
+    "the ReLU in front of the 3×3 is missing": {"relu2": NONE},
+    "the layers have no ReLU": {"relu1": NONE, "relu2": NONE},
+    "the transitions have no ReLU": {"relu": NONE},
+}
 
 
 @exercise
 def table(run, densenet, layers_264) -> str:
-    for depth, num_convs in TABLE.items():
-        with torch.device("meta"):
-            model = build(run, densenet, num_convs)
-            convolutions = [layer for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-        settings = {"num_convs": num_convs}
-        wanted = published(depth)
-        slips = {
-            "the convolutions have biases; a batch norm follows each, so leave them out": wanted
-            + sum(layer.out_channels for layer in convolutions),
-            "the bottleneck is missing: a 1×1 to 128 channels before each 3×3": meta_parameters(
-                **settings, bottleneck=False
-            ),
-            "a transition should keep half of its channels": meta_parameters(**settings, compression=1.0),
-            "the stem has 64 channels, twice the growth rate": meta_parameters(**settings, stem_channels=32),
-            "grey images: the paper's have three channels": wanted - 2 * 49 * 64,
-        }
-        expect_parameters(model, wanted, slips)
-    _same_as_torchvision(run, densenet)
+    for depth in TABLE:
+        _expect_published(run, densenet, depth)
+    _expect_torchvisions(run, densenet)
     number(
         layers_264,
         265,
@@ -124,34 +107,46 @@ def table(run, densenet, layers_264) -> str:
     return "Four networks with the parameters that torchvision's have, and the same outputs for the same weights."
 
 
-@torch.no_grad()
-def _same_as_torchvision(run, densenet) -> None:
-    num_convs, X = (1, 2), torch.randn(2, 3, 64, 64, dtype=torch.float64)
-    oracle = torchvisions(num_convs, num_classes=1000).double().eval()
-    model = build(run, densenet, num_convs).double().eval()
-    pair = executed(run, model, X), executed(run, oracle, X)
-    for number_, ((_, mine), (_, theirs)) in enumerate(zip(*pair, strict=False), 1):
-        if mine != theirs:
-            raise Wrong(f"densenet((1, 2)) differs at layer {number_} of those with weights.", got=mine, wanted=theirs)
-    if len(pair[0]) != len(pair[1]):
-        raise Wrong("Another number of layers computes.", got=str(len(pair[0])), wanted=str(len(pair[1])))
-    for (mine, _), (theirs, _) in zip(*pair, strict=True):
-        for name, value in theirs.state_dict().items():
-            if value.is_floating_point():
-                value.copy_(torch.rand_like(value) - (0.5 if name == "weight" and value.dim() > 1 else 0))
-        mine.load_state_dict(theirs.state_dict())
-    got, wanted = run(model, X, given="densenet((1, 2))(X) with torchvision's weights"), oracle(X)
-    if not difference(got, wanted):
-        return
+def _expect_published(run: Runner, densenet, depth: int) -> None:
+    num_convs, wanted = TABLE[depth], published(depth)
+    model = build(run, densenet, num_convs, shape=IMAGES)
+    outputs = sum(layer.out_channels for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    settings = {"num_convs": num_convs}
     slips = {
-        "a transition averages; here it takes the maximum": lambda: with_max(oracle, X),
-        "new channels go behind those that were given: torch.cat([X, new], dim=1)": lambda: through(
-            oracle, X, newest_first=True
+        "the convolutions have biases; a batch norm follows each, so leave them out": wanted + outputs,
+        "the bottleneck is missing: a 1×1 to 128 channels before each 3×3": meta_parameters(
+            **settings, bottleneck=False
         ),
-        "the ReLU after the last batch norm is missing": lambda: through(oracle, X, last_relu=False),
+        "a transition should keep half of its channels": meta_parameters(**settings, compression=1.0),
+        "the stem has 64 channels, twice the growth rate": meta_parameters(**settings, stem_channels=32),
+        "grey images: the paper's have three channels": wanted - 2 * 49 * 64,
     }
-    slip = next((text for text, other in slips.items() if not difference(got, other())), "")
-    raise Wrong("With torchvision's weights the outputs differ.", call="densenet((1, 2))(X)", slip=slip)
+    expect_parameters(model, wanted, slips, call=f"densenet({num_convs})")
+
+
+IMAGES, FEW, CLASSES = (3, 3, 64, 64), (1, 2, 1, 1), 7  # a network that takes little time
+
+
+def _expect_torchvisions(run: Runner, densenet) -> None:
+    call = f"densenet({FEW}, {CLASSES})"
+
+    def made():
+        return build(run, densenet, FEW, CLASSES, given=call, shape=IMAGES)
+
+    def theirs(classes: int = CLASSES, **settings) -> nn.Module:
+        return Through(torchvisions(FEW, classes), **settings)
+
+    model = made()
+    fixed = {"num_classes is not used in the last layer: 1,000 are fixed": parameters(theirs(1000))}
+    expect_parameters(model, parameters(theirs()), fixed, call=call)
+    expect_shape(run, model, IMAGES, (IMAGES[0], CLASSES))
+    whose = "torchvision's DenseNet of these blocks"
+    slips = combined(theirs, MISTAKES, most=1)
+    expect_numbers(run, model, torchvisions(FEW, CLASSES), IMAGES, whose, slips, modes=[True, False], call=call)
+    expect_gradients(run, made(), IMAGES)
+
+
+POOLS = Asked("densenet.transition", "accuracy", ("avg", "max"))
 
 
 @exercise
@@ -167,7 +162,7 @@ def transition(run, cheap, for_max, accuracy, conclusion) -> str:
     }
     compare(run, cheap, calls, lambda X, w: F.avg_pool2d(F.conv2d(X, w), 2), slips)
     X, weight = torch.randn(2, 8, 12, 12), torch.randn(4, 8, 1, 1)
-    spent, least = macs(lambda: run(cheap, X, weight)), 2 * 8 * 4 * 6 * 6
+    spent, least = multiplications(lambda: run(cheap, X, weight)), 2 * 8 * 4 * 6 * 6
     if spent > least:
         raise Wrong(
             "The result is right, and it multiplies more often than needed.",
@@ -185,7 +180,29 @@ def transition(run, cheap, for_max, accuracy, conclusion) -> str:
         name="for_max",
     )
     filled(conclusion)
-    return conclude(conclusion, measure(run, accuracy, ["avg", "max"], small_data()))
+    return conclude(conclusion, _with_both_transitions(run, accuracy))
+
+
+def _with_both_transitions(run, accuracy) -> Measured:
+    """What `accuracy` measures; Wrong where one of the transitions keeps the other pooling, which costs no accuracy."""
+    written(accuracy)
+    seen = {pool: set() for pool in POOLS.variants}
+
+    @functools.wraps(accuracy)
+    def noted(pool, seed, data):
+        with Operations() as operations:
+            value = accuracy(pool, seed, data)
+        seen[pool].update(operations.names)
+        return value
+
+    found = measure(run, noted, POOLS)
+    for pool, other, kind in (("max", "avg_pool2d", "an average"), ("avg", "max_pool2d_with_indices", "a maximum")):
+        if other in seen[pool]:
+            raise Wrong(
+                f"With {pool!r} {kind} is still taken by one of the poolings.",
+                slip="both transitions have a pool: net.transition1.pool and net.transition2.pool",
+            )
+    return found
 
 
 def mlp_parameters(inputs: int, growth: int, layers: int, classes: int) -> int:
@@ -193,60 +210,72 @@ def mlp_parameters(inputs: int, growth: int, layers: int, classes: int) -> int:
     return sum((width + 1) * growth for width in widths[:-1]) + (widths[-1] + 1) * classes
 
 
-@exercise
-def dense_mlp(run, dense_mlp, accuracy, conclusion) -> str:
-    for inputs, growth, layers, classes in ((12, 5, 1, 3), (7, 4, 3, 2), (784, 16, 8, 10)):
-        model = build(run, dense_mlp, inputs, growth, layers, classes)
-        end = inputs + layers * growth
-        slips = {
-            "every layer reads only the one before; it should read all before": (inputs + 1) * growth
-            + (layers - 1) * (growth + 1) * growth
-            + (growth + 1) * classes,
-            "the last linear layer should read everything, not only what the last layer wrote": mlp_parameters(
-                inputs, growth, layers, classes
-            )
-            - (end - growth) * classes,
-            "the input itself should be handed on, too": sum(
-                (inputs + 1) * growth if i == 0 else (i * growth + 1) * growth for i in range(layers)
-            )
-            + (layers * growth + 1) * classes,
-            "one layer too many": mlp_parameters(inputs, growth, layers + 1, classes),
-            "one layer too few": mlp_parameters(inputs, growth, layers - 1, classes),
-        }
-        expect_parameters(model, mlp_parameters(inputs, growth, layers, classes), slips)
-        expect_shape(run, model, (4, inputs), (4, classes))
-        _reads_everything(run, model, inputs)
-        expect_gradients(run, model, (64, inputs))
-    expect_shape(run, model, (4, 1, 28, 28), (4, 10))
-    filled(conclusion)
-    return conclude(conclusion, measure(run, accuracy, ["plain", "dense"], small_data()))
+class Mlp(nn.Module):
+    """Linear layers that each read the input and all that was written before, right or with a mistake."""
 
-
-class LinearLayers(TorchFunctionMode):
-    """What every linear layer is given and gives back while it is entered."""
-
-    def __init__(self):
+    def __init__(self, inputs: int, growth: int, layers: int, classes: int, between=F.relu, end=nn.Identity):
         super().__init__()
-        self.seen = []
+        widths = [inputs + i * growth for i in range(layers + 1)]
+        self.hidden = nn.ModuleList(nn.Linear(width, growth) for width in widths[:-1])
+        self.last, self.between, self.end = nn.Linear(widths[-1], classes), between, end()
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        out = function(*args, **(kwargs or {}))
-        if function is F.linear:
-            self.seen.append((args[0], out))
-        return out
+    def forward(self, X):
+        for layer in self.hidden:
+            X = torch.cat([X, self.between(layer(X))], dim=1)
+        return self.end(self.last(X))
 
 
 @torch.no_grad()
-def _reads_everything(run, model: nn.Module, inputs: int) -> None:
-    """Each linear layer is given the input and the ReLU of all that was written before, in any order."""
-    X = torch.randn(6, inputs)
-    with LinearLayers() as layers:
-        run(model, X, given=f"model(X), X of shape 6×{inputs}")
-    raw = rectified = X
-    for number_, (given, out) in enumerate(layers.seen, 1):
-        if difference(given.sort(dim=1).values, rectified.sort(dim=1).values):
-            raw_fits = not difference(given.sort(dim=1).values, raw.sort(dim=1).values)
-            slip = "the ReLU is missing: linear layers alone make one linear layer" if raw_fits else ""
-            text = f"Linear layer {number_} is not given the input and all that was written before it."
-            raise Wrong(text, got=value_text(given), wanted=f"{rectified.shape[1]} features", slip=slip)
-        raw, rectified = (torch.cat([old, new], dim=1) for old, new in ((raw, out), (rectified, F.relu(out))))
+def in_any_order(model: nn.Module) -> None:
+    """Random parameters with which it makes no difference in which order features are joined: each output has one
+    weight for all of its inputs."""
+    randomise(model)
+    for parameter in model.parameters():
+        parameter.copy_(parameter[:, :1].expand_as(parameter) if parameter.dim() == 2 else parameter)
+
+
+MLPS = Asked("densenet.dense_mlp", "accuracy", ("plain", "dense"))
+
+
+@exercise
+def dense_mlp(run, dense_mlp, accuracy, conclusion) -> str:
+    for sizes_ in ((12, 5, 1, 3), (7, 4, 3, 2), (784, 16, 8, 10)):
+        expect_mlp(run, dense_mlp, *sizes_)
+    filled(conclusion)
+    return conclude(conclusion, measure(run, accuracy, MLPS))
+
+
+def expect_mlp(run: Runner, dense_mlp, inputs: int, growth: int, layers: int, classes: int) -> None:
+    """Wrong unless dense_mlp(…) computes what linear layers do that read all that was written before them."""
+    sizes_, shape = (inputs, growth, layers, classes), (64, inputs)
+    call, right, end = f"dense_mlp{sizes_}", mlp_parameters(*sizes_), inputs + layers * growth
+
+    def made():
+        return build(run, dense_mlp, *sizes_, given=call, shape=shape)
+
+    model = made()
+    slips = {
+        "every layer reads only the one before; it should read all before": (inputs + 1) * growth
+        + (layers - 1) * (growth + 1) * growth
+        + (growth + 1) * classes,
+        "the last linear layer should read everything, not only what the last layer wrote": right
+        - (end - growth) * classes,
+        "the input itself should be handed on, too": sum(
+            (inputs + 1) * growth if i == 0 else (i * growth + 1) * growth for i in range(layers)
+        )
+        + (layers * growth + 1) * classes,
+        "one layer too many": mlp_parameters(inputs, growth, layers + 1, classes),
+        "one layer too few": mlp_parameters(inputs, growth, layers - 1, classes),
+    }
+    expect_parameters(model, right, slips, call=call)
+    expect_shape(run, model, shape, (64, classes))
+    if inputs == 784:
+        expect_shape(run, model, (64, 1, 28, 28), (64, classes))
+    ways = {
+        "the ReLU is missing: linear layers alone make one linear layer": {"between": torch.clone},
+        "the scores go through a ReLU": {"end": nn.ReLU},
+        "the scores go through a softmax; the loss does that": {"end": functools.partial(nn.Softmax, 1)},
+    }
+    whose, slips = "linear layers with ReLU that read all before them", combined(functools.partial(Mlp, *sizes_), ways)
+    expect_numbers(run, model, Mlp(*sizes_), shape, whose, slips, start=in_any_order, call=call)
+    expect_gradients(run, made(), shape)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import nn
 
 from cnnlab.check.calling import Runner
 from cnnlab.check.judging import exercise
-from cnnlab.check.networks import build, expect_gradients, expect_numbers, expect_parameters, expect_shape
+from cnnlab.check.networks import (
+    build,
+    combined,
+    expect_gradients,
+    expect_numbers,
+    expect_parameters,
+    expect_shape,
+    parameters,
+    randomise,
+)
 from cnnlab.check.showing import sizes
 from cnnlab.check.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
-C_IN, WIDTHS = 6, {"c1": 4, "c3": (3, 8), "c5": (2, 5), "c_pool": 3}  # no two slips give the same count
-
-
-SHAPE, JOINED = (4, C_IN, 9, 11), 4 + 8 + 5 + 3
-
-
+# No two convolutions have the same channels, and no two slips give the same count.
+C_IN, WIDTHS = 6, {"c1": 4, "c3": (3, 8), "c5": (2, 5), "c_pool": 7}
+SHAPE, JOINED, EVERY = (4, C_IN, 9, 11), 4 + 8 + 5 + 7, 4 + 3 + 8 + 2 + 5 + 7
 BLOCK_3A = (192, 64, (96, 128), (16, 32), 32)
-
-
-# Where the channels of each branch lie, and the pixels that they see.
-FIELDS = {"1 × 1": (0, 4, 1), "3 × 3": (4, 12, 3), "5 × 5": (12, 17, 5), "pooling": (17, 20, 3)}
 
 
 def kept_size(run: Runner, model: nn.Module, wanted: int, slips: Mapping[str, int]) -> torch.Tensor:
@@ -41,31 +45,15 @@ def kept_size(run: Runner, model: nn.Module, wanted: int, slips: Mapping[str, in
         raise
 
 
-def seen(run: Runner, model: nn.Module, c_in: int, channels: slice = slice(None), side: int = 17) -> tuple[int, int]:
-    """Height and width of what the middle of some output channels sees, from gradients."""
+def seen(run: Runner, model: nn.Module, c_in: int, side: int = 17) -> tuple[int, int]:
+    """Height and width of what the middle of the output sees, from gradients. Draws the parameters anew:
+    a network may start with zeros that let nothing through."""
+    randomise(model.float())
     X = torch.randn(64, c_in, side, side, requires_grad=True)
     Y = run(model.eval(), X, given=f"model(X), X of shape {sizes(X.shape)}")
-    Y[:, channels, side // 2, side // 2].sum().backward()
+    Y[:, :, side // 2, side // 2].sum().backward()
     hit = X.grad.abs().sum((0, 1)) > 0
     return int(hit.any(1).sum()), int(hit.any(0).sum())
-
-
-def expect_fields(run: Runner, model: nn.Module) -> None:
-    for name, (first, last, side) in FIELDS.items():
-        found = seen(run, model, C_IN, slice(first, last))
-        if found != (side, side):
-            every = sorted(seen(run, model, C_IN, slice(i, i + 1)) for i in range(JOINED))
-            moved = every == sorted((side, side) for a, b, side in FIELDS.values() for _ in range(a, b))
-            raise Wrong(
-                f"The {name} branch, channels {first} to {last - 1} of the output, does not see {side} × {side} pixels.",
-                got="{} × {}".format(*found),
-                slip="the branches are joined in another order than 1 × 1, 3 × 3, 5 × 5, pooling" if moved else "",
-            )
-
-
-def expect_no_negatives(Y: torch.Tensor, slip: str) -> None:
-    if Y.min() < 0:
-        raise Wrong("The output has numbers below zero, so a ReLU is not what comes last.", slip=slip)
 
 
 def convolutions(
@@ -89,17 +77,16 @@ def torchvisions(c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c
     theirs = importlib.import_module("torchvision.models.googlenet")
     block = theirs.Inception(c_in, c1, *c3, *c5, c_pool)
     block.branch3[1] = theirs.BasicConv2d(*c5, kernel_size=5, padding=2)
-    for layer in block.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.eps = 1e-5
     return block
 
 
 @exercise
 def with_batch_norm(run, inception_bn) -> str:
-    model, oracle = build(run, inception_bn, C_IN, *WIDTHS.values()), torchvisions(C_IN, **WIDTHS)
-    layers = convolutions(C_IN, **WIDTHS)
-    Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
+    def made():
+        return build(run, inception_bn, C_IN, *WIDTHS.values(), shape=SHAPE)
+
+    model, oracle, layers = made(), torchvisions(C_IN, **WIDTHS), convolutions(C_IN, **WIDTHS)
+    kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": EVERY})
     norms, plain = 2 * outputs(layers), weights(layers)
     slips = {
         "the convolutions keep their biases; the batch norm behind each takes them away again": plain
@@ -115,66 +102,100 @@ def with_batch_norm(run, inception_bn) -> str:
         del slips["the 1 × 1 convolutions that reduce have no batch norm; every convolution gets one"]
     else:
         del slips["one batch norm behind the joined branches is not one behind every convolution"]
-    expect_parameters(model, sum(p.numel() for p in oracle.parameters()), slips)
-    expect_no_negatives(Y, "the batch norm stands behind the ReLU; it belongs between convolution and ReLU")
-    _expect_norm_behind_each(run, model)
-    expect_fields(run, model)
-    expect_numbers(run, model, oracle, SHAPE, "torchvision's block with a 5 × 5")
-    expect_gradients(run, model, SHAPE)
-    expect_parameters(build(run, inception_bn, *BLOCK_3A), sum(p.numel() for p in torchvisions(*BLOCK_3A).parameters()))
+    expect_parameters(model, parameters(oracle), slips)
+    slips = mistakes(
+        lambda **way: Joined(C_IN, **WIDTHS, **{"norm": "before"} | way), MISTAKES | {NORM_BEHIND: {"norm": "behind"}}
+    )
+    expect_numbers(run, model, oracle, SHAPE, "torchvision's block with a 5 × 5", slips)
+    expect_gradients(run, made(), SHAPE)
+    block = build(run, inception_bn, *BLOCK_3A, shape=(2, BLOCK_3A[0], 7, 7))
+    expect_parameters(block, parameters(torchvisions(*BLOCK_3A)))
     return "Channels, parameters, receptive fields and numbers are torchvision's; a gradient reaches every parameter."
 
 
-def _expect_norm_behind_each(run: Runner, model: nn.Module) -> None:
-    """A batch norm undoes any factor on a channel in front of it."""
-    X = torch.randn(*SHAPE)
-    before = run(model.train(), X)
-    for name, layer in model.named_modules():
-        if not isinstance(layer, nn.Conv2d):
-            continue
-        kept = layer.weight.detach().clone()
-        with torch.no_grad():
-            layer.weight.mul_(10 * torch.rand(len(kept), 1, 1, 1) + 2)
-        after = run(model, X)
-        with torch.no_grad():
-            layer.weight.copy_(kept)
-        if (after - before).abs().max() > 0.05:
-            raise Wrong(
-                f"Larger weights in {name} change the output, so no batch norm stands right behind that convolution."
-            )
-
-
-def unit(c_in: int, c_out: int, kernel: tuple[int, int]) -> list[nn.Module]:
-    return [nn.Conv2d(c_in, c_out, kernel, padding=(kernel[0] // 2, kernel[1] // 2)), nn.ReLU()]
+def unit(c_in: int, c_out: int, kernel: tuple[int, int], norm: str = "", relu: bool = True) -> list[nn.Module]:
+    """A convolution and what follows it. norm: "before" or "behind" the ReLU, or no batch norm and a bias."""
+    conv = nn.Conv2d(c_in, c_out, kernel, padding=(kernel[0] // 2, kernel[1] // 2), bias=not norm)
+    follow = [nn.BatchNorm2d(c_out)] * bool(norm) + [nn.ReLU()] * relu
+    return [conv, *(follow if norm == "before" else follow[::-1])]
 
 
 class Joined(nn.Module):
-    """The plain block, its third branch after the reduction made of these kernels."""
+    """Inception's block, its third branch after the reduction made of these kernels; right or with a mistake.
 
-    def __init__(self, c_in, c1, c3, c5, c_pool, kernels=((5, 5),)):
+    pool: of the pooling branch, which is pool_last behind its 1×1 by mistake. reduce, last: settings of `unit` for the
+    1×1 that reduce and for the ends of the branches alone. order: in which the branches are joined.
+    """
+
+    def __init__(
+        self,
+        c_in,
+        c1,
+        c3,
+        c5,
+        c_pool,
+        kernels=((5, 5),),
+        pool=nn.MaxPool2d,
+        pool_last=False,
+        reduce=(),
+        last=(),
+        order=range(4),
+        **kw,
+    ):
         super().__init__()
-        reduced, last = c5
-        third = unit(c_in, reduced, (1, 1))
-        for i, kernel in enumerate(kernels, 1):
-            third += unit(reduced, last if i == len(kernels) else reduced, kernel)
+        reduce, last = kw | dict(reduce), kw | dict(last)
+        third = unit(c_in, c5[0], (1, 1), **reduce)
+        for kernel in kernels[:-1]:
+            third += unit(c5[0], c5[0], kernel, **reduce)
+        pooling = [pool(3, 1, 1), *unit(c_in, c_pool, (1, 1), **last)]
         chains = (
-            unit(c_in, c1, (1, 1)),
-            unit(c_in, c3[0], (1, 1)) + unit(*c3, (3, 3)),
-            third,
-            [nn.MaxPool2d(3, 1, 1), *unit(c_in, c_pool, (1, 1))],
+            unit(c_in, c1, (1, 1), **last),
+            unit(c_in, c3[0], (1, 1), **reduce) + unit(*c3, (3, 3), **last),
+            third + unit(*c5, kernels[-1], **last),
+            pooling[1:] + pooling[:1] if pool_last else pooling,
         )
-        self.branches = nn.ModuleList(nn.Sequential(*chain) for chain in chains)
+        self.branches = nn.ModuleList(nn.Sequential(*chains[i]) for i in order)
 
     def forward(self, X):
         return torch.cat([branch(X) for branch in self.branches], 1)
 
 
+NO_RELU = {"relu": False}
+BRANCHES = ("1 × 1", "3 × 3", "5 × 5", "pooling")
+MISTAKES = {
+    "the pooling branch averages; it takes the largest of 3 × 3": {"pool": nn.AvgPool2d},
+    "the pooling branch averages without the padding; it takes the largest of 3 × 3": {
+        "pool": partial(nn.AvgPool2d, count_include_pad=False)
+    },
+    "in the pooling branch the pooling comes first, then its 1 × 1": {"pool_last": True},
+    "the convolutions that reduce have no ReLU": {"reduce": NO_RELU},
+    "the last convolutions of the branches have no ReLU": {"last": NO_RELU},
+}
+NORM_BEHIND = "the batch norm stands behind the ReLU; it belongs between convolution and ReLU"
+
+
+def mistakes(make: Callable[..., nn.Module], ways: Mapping[str, dict] = MISTAKES) -> dict[str, Callable]:
+    """Blocks with mistakes, by their sentences."""
+    found = combined(make, ways)
+    for order in itertools.permutations(range(4)):
+        names = ", ".join(BRANCHES[i] for i in order)
+        found[f"the branches are joined in another order than {', '.join(BRANCHES)}: {names}"] = partial(
+            make, order=order
+        )
+    return found
+
+
 @exercise
 def factorised(run, inception_v3, asymmetric) -> str:
-    model, oracle = build(run, inception_v3, C_IN, *WIDTHS.values()), Joined(C_IN, **WIDTHS, kernels=((3, 3), (3, 3)))
-    Y = kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": 25})
+    def made():
+        return build(run, inception_v3, C_IN, *WIDTHS.values(), shape=SHAPE)
+
+    two_threes = partial(Joined, C_IN, **WIDTHS, kernels=((3, 3), (3, 3)))
+    model, oracle = made(), two_threes()
+    kept_size(run, model, JOINED, {"what a 1 × 1 reduces to is joined as well; only the end of a branch is": EVERY})
     layers = convolutions(C_IN, **WIDTHS)
-    rest, (reduced, last) = weights(layers) + outputs(layers) - 25 * reduced_by(WIDTHS), WIDTHS["c5"]
+    reduced, last = WIDTHS["c5"]
+    rest = weights(layers) + outputs(layers) - 25 * reduced * last
     slips = {
         "the 5 × 5 is still there": rest + 25 * reduced * last,
         "one 3 × 3 sees only 3 × 3 pixels; two in a row see 5 × 5": rest + 9 * reduced * last,
@@ -182,28 +203,35 @@ def factorised(run, inception_v3, asymmetric) -> str:
             rest + 9 * reduced * last + 9 * last * last + last
         ),
     }
-    expect_parameters(model, sum(p.numel() for p in oracle.parameters()), slips)
-    expect_no_negatives(Y, "every convolution is followed by a ReLU, the last ones too")
-    expect_fields(run, model)
-    expect_numbers(run, model, oracle, SHAPE, "a block made of two 3 × 3")
-    expect_gradients(run, build(run, inception_v3, C_IN, *WIDTHS.values()), SHAPE)
+    expect_parameters(model, parameters(oracle), slips)
+    expect_numbers(run, model, oracle, SHAPE, "a block made of two 3 × 3", mistakes(two_threes))
+    expect_gradients(run, made(), SHAPE)
     for c_in, c_out, n in ((3, 7, 3), (4, 6, 7), (5, 5, 5)):
         _pair(run, asymmetric, c_in, c_out, n)
     return "Both forms see as much as the kernel they replace, with fewer weights, and every weight gets a gradient."
 
 
-def reduced_by(widths: Mapping) -> int:
-    return widths["c5"][0] * widths["c5"][1]
+def asymmetric_pair(c_in: int, c_out: int, n: int, turned: bool = False, between=nn.ReLU, end=nn.ReLU) -> nn.Module:
+    """1×n and n×1 in place of n×n, in one order or the other."""
+    first, second = ((n, 1), (1, n)) if turned else ((1, n), (n, 1))
+    (row, _), (column, _) = unit(c_in, c_in, first), unit(c_in, c_out, second)
+    return nn.Sequential(row, between(), column, end())
 
 
 def _pair(run: Runner, asymmetric, c_in: int, c_out: int, n: int) -> None:
     """1×n and n×1 in place of n×n."""
-    model, (h, w), p = build(run, asymmetric, c_in, c_out, n), (9, 12), n // 2
+    (h, w), p, call = (9, 12), n // 2, f"asymmetric({c_in}, {c_out}, {n})"
+    shape = (2, c_in, h, w)
+
+    def made():
+        return build(run, asymmetric, c_in, c_out, n, given=call, shape=shape)
+
+    model = made()
     given = {
         "padding goes to the axis of the long side only: (0, n // 2) and (n // 2, 0)": (2, c_out, h + 2 * p, w + 2 * p),
         "padding is missing": (2, c_out, h - 2 * p, w - 2 * p),
     }
-    Y = expect_shape(run, model, (2, c_in, h, w), (2, c_out, h, w), given)
+    expect_shape(run, model, shape, (2, c_out, h, w), given)
     slips = {
         "this is one n × n convolution": n * n * c_in * c_out + c_out,
         "two n × n convolutions; one is 1 × n, the other n × 1": n * n * c_in * (c_in + c_out) + c_in + c_out,
@@ -213,25 +241,17 @@ def _pair(run: Runner, asymmetric, c_in: int, c_out: int, n: int) -> None:
     expect_parameters(model, n * c_in * (c_in + c_out) + c_in + c_out, slips if c_in != c_out else {})
     if (found := seen(run, model, c_in)) != (n, n):
         both = "both kernels are long in the same direction" if 1 in found else ""
-        raise Wrong(
-            f"asymmetric({c_in}, {c_out}, {n}) does not see {n} × {n} pixels.", got="{} × {}".format(*found), slip=both
-        )
-    expect_no_negatives(Y, "a ReLU follows the second convolution as well")
-    if _linear_inside(run, model, (2, c_in, h, w)):
-        raise Wrong(
-            "Up to its last ReLU the pair is one linear map.",
-            slip="there is no ReLU between the two convolutions; together they are then one n × n kernel of low rank",
-        )
-    expect_gradients(run, build(run, asymmetric, c_in, c_out, n), (2, c_in, h, w))
+        raise Wrong(f"{call} does not see {n} × {n} pixels.", got="{} × {}".format(*found), slip=both)
+    between = "there is no ReLU between the two convolutions; together they are then one n × n kernel of low rank"
+    ways = {
+        between: {"between": nn.Identity},
+        "a ReLU follows the second convolution as well": {"end": nn.Identity},
+        "there is no ReLU": {"between": nn.Identity, "end": nn.Identity},
+    }
 
+    def pairs(way=()):
+        return [asymmetric_pair(c_in, c_out, n, turned, **dict(way)) for turned in (False, True)]
 
-def _linear_inside(run: Runner, model: nn.Module, shape: Sequence[int]) -> bool:
-    """Whether the model is ReLU(linear) when its biases are zero: then model(X) − model(−X) is linear in X."""
-    model = model.double()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() == 1:
-                parameter.zero_()
-        A, B = torch.randn(2, *shape, dtype=torch.float64)
-        odd = {name: run(model, X) - run(model, -X) for name, X in (("A", A), ("B", B), ("sum", A + B))}
-    return torch.allclose(odd["sum"], odd["A"] + odd["B"], atol=1e-9)
+    slips = {text: partial(pairs, way) for text, way in ways.items()}
+    expect_numbers(run, made(), pairs(), shape, "two convolutions with a ReLU behind each", slips, call=call)
+    expect_gradients(run, made(), shape)

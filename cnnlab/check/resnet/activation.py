@@ -2,44 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from cnnlab.check.calling import Runner
-from cnnlab.check.experiments import conclude, measure, small_data
+from cnnlab.check.experiments import Asked, conclude, measure
 from cnnlab.check.judging import call, choose, compare, exercise, number
 from cnnlab.check.networks import (
     build,
+    combined,
     expect_gradients,
     expect_numbers,
     expect_parameters,
     expect_shape,
     parameters,
-    used_layers,
 )
 from cnnlab.check.resnet.depths import _expect_sum
-from cnnlab.check.verdict import Wrong
 
 
 class PreActivation(nn.Module):
-    """What He et al. 2016 describe: the reference for numbers."""
+    """What He et al. 2016 describe, or a block with a mistake.
 
-    def __init__(self, c_in: int, c: int, stride: int = 1):
+    at: which convolution has the stride. norms, relus: whether there are two of them. past: what passes where shapes
+    agree, around: what the shortcut's 1 × 1 reads. last: behind the sum.
+    """
+
+    def __init__(self, c_in, c, stride=1, *, at=0, relus=(True, True), past="X", around="A", last=nn.Identity):
         super().__init__()
-        self.bn1, self.conv1 = nn.BatchNorm2d(c_in), nn.Conv2d(c_in, c, 3, stride, 1, bias=False)
-        self.bn2, self.conv2 = nn.BatchNorm2d(c), nn.Conv2d(c, c, 3, 1, 1, bias=False)
+        strides = [stride if place == at else 1 for place in range(2)]
+        self.bn1, self.conv1 = nn.BatchNorm2d(c_in), nn.Conv2d(c_in, c, 3, strides[0], 1, bias=False)
+        self.bn2, self.conv2 = nn.BatchNorm2d(c), nn.Conv2d(c, c, 3, strides[1], 1, bias=False)
         changes = stride != 1 or c_in != c
-        self.around = nn.Conv2d(c_in, c, 1, stride, bias=False) if changes else None
+        self.shortcut = nn.Conv2d(c_in, c, 1, stride, bias=False) if changes else nn.Identity()
+        self.relus, self.reads, self.last = relus, around if changes else past, last()
 
     def forward(self, X):
-        A = F.relu(self.bn1(X))
-        return self.conv2(F.relu(self.bn2(self.conv1(A)))) + (X if self.around is None else self.around(A))
+        normed = self.bn1(X)
+        A = F.relu(normed) if self.relus[0] else normed
+        B = self.bn2(self.conv1(A))
+        Y = self.conv2(F.relu(B) if self.relus[1] else B)
+        maps = {"X": X, "A": A, "relu(X)": F.relu(X), "the batch norm": normed}
+        return self.last(Y + self.shortcut(maps[self.reads]) if self.reads in maps else Y)
 
 
-BRANCH = "the shortcut's 1 × 1 reads X; where the shape changes it branches off behind the first batch norm and ReLU"
+BRANCH = "where the shape changes the 1 × 1 branches off behind the first batch norm and ReLU"
+BLOCK_MISTAKES = {
+    f"the shortcut's 1 × 1 reads X; {BRANCH}": {"around": "X"},
+    f"the shortcut's 1 × 1 reads relu(X); {BRANCH}": {"around": "relu(X)"},
+    f"the shortcut's 1 × 1 reads the batch norm's output; {BRANCH}": {"around": "the batch norm"},
+    "a ReLU follows the sum; nothing may stand in the way of X": {"last": nn.ReLU},
+    "A goes past; where shapes agree the untouched X does": {"past": "A"},
+    "X is not added": {"past": "nothing"},
+    "the stride is on the second convolution; it belongs on the first": {"at": 1},
+    "the first ReLU is missing": {"relus": (False, True)},
+    "the second ReLU is missing": {"relus": (True, False)},
+    "both ReLUs are missing": {"relus": (False, False)},
+}
 
 
 @exercise
@@ -51,10 +72,10 @@ def pre_activation(run, preact_block, preact_net) -> str:
 
 
 def _preact_block(run: Runner, answer, c_in: int, c: int, stride: int) -> None:
-    model, oracle, shape = build(run, answer, c_in, c, stride), PreActivation(c_in, c, stride), (4, c_in, 8, 10)
+    setting, shape, call = (c_in, c, stride), (4, c_in, 8, 10), f"preact_block({c_in}, {c}, {stride})"
     wanted = (4, c, 8 // stride, 10 // stride)
-    _expect_sum(run, model, shape, wanted, {"the stride is not used": (4, c, 8, 10)})
-    right, changes = parameters(oracle), oracle.around is not None
+    model = _expect_sum(run, answer, setting, shape, wanted, {"the stride is not used": (4, c, 8, 10)})
+    right, changes = parameters(PreActivation(*setting)), stride != 1 or c_in != c
     slips = {
         "the 1 × 1 is followed by a batch norm; the next block normalises the sum anyway": right + changes * 2 * c,
         "the shortcut has no 1 × 1, though the shape changes": right - changes * c_in * c,
@@ -64,79 +85,65 @@ def _preact_block(run: Runner, answer, c_in: int, c: int, stride: int) -> None:
         "all three convolutions have biases": right + 3 * c,
         "shapes agree here: X itself is added, without a convolution": right + (not changes) * c_in * c,
     }
-    expect_parameters(model, right, {text: count for text, count in slips.items() if count != right})
-    (_expect_branch_off if changes else _expect_untouched)(run, build(run, answer, c_in, c, stride), shape)
-    expect_numbers(run, model, oracle, shape, "the block of He et al. 2016")
-    expect_gradients(run, build(run, answer, c_in, c, stride), shape)
+    expect_parameters(model, right, {text: count for text, count in slips.items() if count != right}, call=call)
+    slips = combined(partial(PreActivation, *setting), BLOCK_MISTAKES)
+    expect_numbers(run, model, PreActivation(*setting), shape, "the block of He et al. 2016", slips, call=call)
+    expect_gradients(run, build(run, answer, *setting, shape=shape), shape)
 
 
-def _expect_branch_off(run: Runner, model: nn.Module, shape: Sequence[int]) -> None:
-    """With fresh statistics A = relu(X) up to a factor: where the block reads X only through A, negatives are lost."""
-    X = torch.randn(*shape)
-    with torch.no_grad():
-        through = run(model.eval(), X), run(model, F.relu(X))
-    if not torch.allclose(*through, atol=1e-5):
-        raise Wrong("More than swapped lines is needed: numbers of X below zero still reach the output.", slip=BRANCH)
+PREACT_STAGES = ((1, 8, 1), (3, 12, 2), (1, 9, 1))
+NORM, RELU, MEAN = "norm", "relu", "mean"
 
 
-def _expect_untouched(run: Runner, model: nn.Module, shape: Sequence[int]) -> None:
-    """With convolutions at zero, X comes out as it went in."""
-    X = torch.randn(*shape)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() == 4:
-                parameter.zero_()
-        Y = run(model.train(), X)
-    if torch.equal(Y, X):
-        return
-    first = F.relu(F.batch_norm(X, None, None, training=True))
-    slip = "a ReLU follows the sum; nothing may stand in the way of X" if torch.equal(Y, F.relu(X)) else ""
-    slip = "A goes past; where shapes agree the untouched X does" if torch.allclose(Y, first, atol=1e-4) else slip
-    slip = "X is not added" if not Y.any() else slip
-    raise Wrong("With its convolutions at zero the block should give back X, negative numbers too.", slip=slip)
+def plain_preact(end=(NORM, RELU, MEAN), stem: int = 0, strides=lambda first, i: 1 if i else first) -> nn.Module:
+    """PREACT_STAGES as a network, right or with a mistake. strides: of a stage's block i, from that of its first."""
+    now = stem or PREACT_STAGES[0][1]
+    layers: list[nn.Module] = [nn.Conv2d(1, now, 3, padding=1, bias=False)]
+    for blocks, channels, first in PREACT_STAGES:
+        for i in range(blocks):
+            layers.append(PreActivation(now, channels, strides(first, i)))
+            now = channels
+    parts = {NORM: partial(nn.BatchNorm2d, now), RELU: nn.ReLU, MEAN: partial(nn.AdaptiveAvgPool2d, 1)}
+    parts["max"] = partial(nn.AdaptiveMaxPool2d, 1)
+    return nn.Sequential(*layers, *(parts[each]() for each in end), nn.Flatten(), nn.Linear(now, 10))
 
 
-PREACT_STAGES = ((1, 8, 1), (2, 12, 2))
+NO_LAST = "no block ends in a batch norm, so a last one with its ReLU comes before the pooling"
+NET_MISTAKES = {
+    "the ReLU behind the last batch norm is missing": {"end": (NORM, MEAN)},
+    "the ReLU stands behind the pooling; it comes before it, on the whole map": {"end": (NORM, MEAN, RELU)},
+    "the last batch norm stands behind the pooling; it comes before, on the whole map": {"end": (MEAN, NORM, RELU)},
+    "the last batch norm stands behind the pooling, without a ReLU": {"end": (MEAN, NORM)},
+    "the ReLU stands in front of the last batch norm; it comes behind it": {"end": (RELU, NORM, MEAN)},
+    "the largest of each map is taken; the average is asked for": {"end": (NORM, RELU, "max")},
+    "every block of a stage has its stride; only the first one has": {"strides": lambda first, i: first},
+    "the stride of a stage is not used": {"strides": lambda first, i: 1},
+    "the stride of a stage is not on its first block": {"strides": lambda first, i: first if i == 1 else 1},
+}
 
 
 def _preact_net(run: Runner, answer) -> None:
-    model, shape, now = build(run, answer, PREACT_STAGES), (4, 1, 28, 28), PREACT_STAGES[0][1]
+    shape, call, first = (4, 1, 28, 28), f"preact_net({PREACT_STAGES})", PREACT_STAGES[0][1]
+
+    def made():
+        return build(run, answer, PREACT_STAGES, given=call, shape=shape)
+
+    model = made()
     expect_shape(run, model, shape, (4, 10))
-    right = 9 * now
-    for blocks, channels, stride in PREACT_STAGES:
-        for i in range(blocks):
-            right += parameters(PreActivation(now, channels, stride if i == 0 else 1))
-            now = channels
-    right += 2 * now + 10 * now + 10
-    no_last = "no block ends in a batch norm, so a last one with its ReLU comes before the pooling"
+    right, last = parameters(plain_preact()), 2 * PREACT_STAGES[-1][1]
     slips = {
-        no_last: right - 2 * now,
-        f"{no_last}; the one in the stem does not replace it": right - 2 * now + 2 * PREACT_STAGES[0][1],
-        "the stem is the convolution alone; the first block begins with a batch norm": right + 2 * PREACT_STAGES[0][1],
+        NO_LAST: right - last,
+        f"{NO_LAST}; the one in the stem does not replace it": right - last + 2 * first,
+        "the stem is the convolution alone; the first block begins with a batch norm": right + 2 * first,
+        "the stem has a bias": right + first,
+        "the stem has 16 channels; it has those of the first stage": parameters(plain_preact(stem=16)),
+        "the stem has 64 channels; it has those of the first stage": parameters(plain_preact(stem=64)),
     }
-    expect_parameters(model, right, slips)
-    _expect_last_norm(run, model, shape, no_last)
-    expect_gradients(run, build(run, answer, PREACT_STAGES), shape)
-
-
-def _expect_last_norm(run: Runner, model: nn.Module, shape: Sequence[int], no_last: str) -> None:
-    """In the order of computing: the last batch norm behind the last convolution and on a map, and a ReLU behind it."""
-    with torch.no_grad(), used_layers(model, nn.Conv2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.Linear) as used:
-        run(model.train(), torch.randn(*shape))
-    dense = [each for each in used if isinstance(each.layer, nn.Linear)]
-    order = [each for each in used if not isinstance(each.layer, nn.Linear)]
-    if not dense:
-        raise Wrong("The network has no nn.Linear; one follows the pooling and gives the ten outputs.")
-    _, last, seen, _ = order[-1]
-    if isinstance(last, nn.Conv2d):
-        raise Wrong("The last sum reaches the pooling as it is.", slip=no_last)
-    if seen.dim() != 4 or seen.shape[-1] == 1:
-        raise Wrong("The last batch norm stands behind the pooling.", slip="it comes before, on the whole map")
-    if (dense[-1].x < 0).any():
-        raise Wrong(
-            "The linear layer is given numbers below zero.",
-            slip="the ReLU behind the last batch norm is missing",
-        )
+    slips |= {text: parameters(plain_preact(**way)) for text, way in NET_MISTAKES.items()}
+    expect_parameters(model, right, {text: count for text, count in slips.items() if count != right}, call=call)
+    slips = combined(plain_preact, NET_MISTAKES)
+    expect_numbers(run, model, plain_preact(), shape, "the network of He et al. 2016", slips, call=call)
+    expect_gradients(run, made(), shape)
 
 
 @exercise
@@ -188,6 +195,9 @@ def inception_or_residual(run, adding_weight, joined_channels, keeps_input) -> s
     return "A sum is a join with fixed weights behind it; joins widen, and only the sum passes X on by itself."
 
 
+DEEPER = Asked("resnet.deeper", "accuracy", (8, 56))
+
+
 @exercise
 def deeper(run, accuracy, conclusion) -> str:
-    return conclude(conclusion, measure(run, accuracy, [8, 56], small_data()))
+    return conclude(conclusion, measure(run, accuracy, DEEPER))
