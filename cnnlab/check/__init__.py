@@ -3,6 +3,9 @@
 catalogue   every exercise: title, level, minutes (text only)
 verdict     to do, wrong or right: the card
 calling     a learner's function called within limits: time, printing, changed inputs, errors in words
+values      truth values, numbers and collections, whether of Python, NumPy or PyTorch
+process     the process that answers run in: global switches given back, replaced functions found out
+cells       finds out an answer of an earlier run, whose cell has failed since
 judging     what checkers share: compare on many calls, recognise a slip, numbers and choices
 showing     values and calls as short text, small grids side by side
 networks    shapes, counts and gradients of a network that a learner built; what a run uses, computes and keeps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import statistics
 
 import torch
@@ -139,15 +140,21 @@ BY_RATE = Asked(
 LEARNS, DOUBT = 0.25, 0.05  # accuracy above which it learned, and how near to it either may be said
 
 
+def _listed(rate: object) -> float | None:
+    """The rate of the list that is meant, as exactly as float32 has it; None where there is none."""
+    number = as_number(rate)
+    return next((each for each in RATES if number is not None and math.isclose(number, each, rel_tol=1e-6)), None)
+
+
 @exercise
 def largest_rate(run, accuracy, largest) -> str:
     filled(largest)
     if not isinstance(largest, dict) or set(largest) != set(NORMS):
         raise Wrong('largest is a dictionary with the keys "none" and "before".', got=value_text(largest))
     filled(*largest.values())
-    if wrong := [rate for rate in largest.values() if as_number(rate) not in RATES]:
+    if wrong := [rate for rate in largest.values() if _listed(rate) is None]:
         raise Wrong(f"Choose among the rates {', '.join(map(str, RATES))}.", got=value_text(wrong[0]))
-    largest = {norm: RATES[RATES.index(as_number(largest[norm]))] for norm in NORMS}  # 1 for 1.0
+    largest = {norm: _listed(largest[norm]) for norm in NORMS}
     found = measure(run, accuracy, BY_RATE, [(norm, each) for norm in NORMS for each in _from(largest[norm])])
     for norm, rate in largest.items():
         _judge_rate(norm, rate, found)
