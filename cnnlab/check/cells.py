@@ -25,7 +25,7 @@ def not_run(checker: str, answers: tuple) -> str:
         if source is not None and _stale(shell, source, name, answer):
             return (
                 f"The last cell that defines {name} did not run: an error stands below it, and {name} is still that of an "
-                "earlier run. Mend the error, run that cell, then run this check."
+                "earlier run. Correct the error, run that cell, then run this check."
             )
     return ""
 

@@ -182,7 +182,7 @@ def _expect_read(notes: Notes, text: str) -> None:
             raise Wrong(
                 f"The experiment never read the {what} images that it was given; {do}.",
                 call=text,
-                slip="a number is kept from an earlier run, or other data than `data` is used",
+                slip="a number is kept from an earlier run, or other images than those handed over are used",
             )
 
 

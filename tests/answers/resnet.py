@@ -85,7 +85,7 @@ def deeper(body, conclusion="lower"):
 # A net and a training that take no time; the slips are in how they are used.
 QUICK = """    few = type(data)(data.train.subset(200), data.valid.subset(200), data.test, data.source)
     {seed}
-    net = models.ResNet(1, 10, 28, stages=models.cifar_stages({n}), width=0.25, stem="half")
+    net = models.ResNet(1, 10, 28, stages=models.cifar_stages({n}), width=0.5, stem="half")
     return {value}fit(net, few, 1, lr=0.02, optimizer="adamw", progress=False{order}).valid_accuracy"""
 READ = "    next(data.train.batches(8)), next(data.valid.batches(8))\n"
 SEEDED = {"seed": "torch.manual_seed(seed)", "order": ", seed=seed", "n": "1", "value": ""}
