@@ -41,6 +41,7 @@ SWITCHES = {
     "matrix products": lambda: torch.set_float32_matmul_precision("medium"),
     "anomalies": lambda: torch.autograd.set_detect_anomaly(True),
     "recursion": lambda: sys.setrecursionlimit(5_000),
+    "threads": lambda: torch.set_num_threads(torch.get_num_threads() + 1),
 }
 
 
@@ -48,13 +49,13 @@ def switches():
     return (
         torch.get_default_dtype(), torch.is_grad_enabled(), torch.are_deterministic_algorithms_enabled(),
         torch.get_default_device(), torch.get_float32_matmul_precision(), torch.is_anomaly_enabled(),
-        sys.getrecursionlimit(),
+        sys.getrecursionlimit(), torch.get_num_threads(),
     )  # fmt: skip
 
 
 @pytest.fixture
 def as_before():
-    recursion = sys.getrecursionlimit()
+    recursion, threads = sys.getrecursionlimit(), torch.get_num_threads()
     yield
     torch.set_default_dtype(torch.float32)
     torch.set_grad_enabled(True)
@@ -63,6 +64,7 @@ def as_before():
     torch.set_float32_matmul_precision("highest")
     torch.autograd.set_detect_anomaly(False)
     sys.setrecursionlimit(recursion)
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)

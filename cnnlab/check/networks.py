@@ -133,17 +133,6 @@ def build(run: Runner, answer: Callable, *args, shape: Sequence[int] | None = No
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """What is in here computes in one thread: on small maps several wait for each other, on a busy machine for long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
     """The network in evaluation mode, and afterwards in the mode it was in."""
     mode = model.training
@@ -159,7 +148,6 @@ def plainly(function: Callable, *args, **_: object):
     return function(*args)
 
 
-@one_thread()
 def sized(model: nn.Module, shape: Sequence[int], run: Callable = plainly) -> nn.Module:
     """The network, its lazy layers with the sizes that an input of that shape gives them."""
     if any(map(is_lazy, [*model.parameters(), *model.buffers()])):
@@ -176,7 +164,6 @@ def output(run: Runner, model: nn.Module, shape: Sequence[int]) -> torch.Tensor:
     return Y
 
 
-@one_thread()
 def expect_shape(
     run: Runner,
     model: nn.Module,
@@ -240,7 +227,6 @@ def randomise(model: nn.Module, seed: int = 0) -> None:
             parameter.copy_((torch.rand(parameter.shape, generator=draw) + 0.5) * sign)
 
 
-@one_thread()
 def expect_gradients(run: Runner, model: nn.Module, shape: Sequence[int]) -> None:
     """Wrong where no backward pass gives a parameter any gradient. All parameters are drawn anew: a network may start
     with zeros that let none through."""
@@ -363,7 +349,6 @@ def fill(parameter: nn.Parameter, value: torch.Tensor, turned: bool = False) -> 
     parameter.copy_(value.reshape(parameter.shape))
 
 
-@one_thread()
 def expect_numbers(
     run: Runner,
     model: nn.Module,
