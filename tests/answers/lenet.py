@@ -106,6 +106,11 @@ WRONG = [
         "never used in forward",
     ),
     ("activations", ACTIVATIONS.replace("    net.eval()\n", ""), "in training mode: batch norm"),
+    (
+        "activations",
+        ACTIVATIONS.replace('["act2"].std(dim=0).mean()', '["act2"].std()'),
+        "the deviation of all numbers at once",
+    ),
     ("activations", ACTIVATIONS.replace("output.detach()", "inputs[0].detach()"), "inputs of the layers"),
     ("activations", ACTIVATIONS.replace("handle.remove()", "pass"), "hook is left"),
     ("activations", ACTIVATIONS.replace("    net.train(mode)\n", ""), "left in evaluation mode"),

@@ -16,6 +16,13 @@ WRONG = [
         COSTS.format(MACS, KEPT, HELD).replace("model.parameters())", "model.state_dict().values())"),
         "running statistics of a batch norm are no parameters",
     ),
+    (
+        "one_by_one",
+        "def with_pointwise(pointwise, seed, data):\n    torch.manual_seed(seed)\n"
+        "    net = models.build('nin', **SMALL, pointwise=3 - pointwise)\n"
+        "    return fit(net, data, **RECIPE, seed=seed, progress=False).valid_accuracy\n\nconclusion = 'lower'",
+        "that is the network of '1': the two look exchanged",
+    ),
     ("one_by_one", MADE_UP.format("with_pointwise", CLEAR, "lower"), "does not follow"),
     ("one_by_one", MADE_UP.format("with_pointwise", CLEAR, "no clear difference"), "one seed was looked at"),
     ("one_by_one", MADE_UP.format("with_pointwise", CLEAR.replace("2, 10", "1,"), "lower"), "look exchanged"),
