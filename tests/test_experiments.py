@@ -92,7 +92,7 @@ def test_a_number_of_every_make_counts(make):
         ([0.5], "gives back a list"),
         (None, "gives back None"),
         (91.0, "between 0 and 1"),
-        (float("nan"), "finite"),
+        (float("inf"), "finite"),
         (10**400, "finite"),
         (1j, "A number is wanted"),
     ],
@@ -224,6 +224,64 @@ def test_numbers_made_up_without_reading_an_image_are_refused():
         return STORED[variant][seed]
 
     assert "never read the validation images" in refusal(without_validation).sentence
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, float("nan"), torch.tensor(float("nan"))])
+def test_a_training_that_broke_off_counts_as_guessing_without_a_look_at_the_validation_images(value):
+    def experiment(variant, seed, data):
+        next(data.train.batches(8))
+        if variant == "one":
+            return value
+        next(data.valid.batches(8))
+        return STORED["two"][seed]
+
+    found = measure(Runner(), experiment, ASKED._replace(key=""))
+    assert found["one"] == [0.1] * 3
+    assert found["two"] == STORED["two"][:3]
+
+
+def trained(dropout=lambda variant, X: X, make=lambda seed: torch.manual_seed(seed)):
+    """An experiment that takes one step from weights after `make(seed)`."""
+
+    def experiment(variant, seed, data):
+        weight = make(seed)
+        weight = (
+            nn.Parameter(torch.randn(784, 10) / 28) if isinstance(weight, torch.Generator) else nn.Parameter(weight)
+        )
+        optimizer = torch.optim.SGD([weight], lr=0.1)
+        X, y = next(data.train.batches(20))
+        nn.functional.cross_entropy(dropout(variant, X.flatten(1)) @ weight, y).backward()
+        optimizer.step()
+        next(data.valid.batches(8))
+        return STORED[variant][seed]
+
+    return experiment
+
+
+def test_the_seed_decides_on_the_first_weights():
+    assert measure(Runner(), trained(), ASKED)
+    wrong = refusal(trained(make=lambda seed: torch.randn(784, 10) / 28))
+    assert "Asked twice with the same seed" in wrong.sentence
+    assert "before the network is made" in wrong.slip
+    assert "Two seeds start from the same weights" in refusal(trained(make=lambda seed: torch.ones(784, 10))).sentence
+
+
+def test_what_is_dropped_is_held_against_the_network_in_the_question(monkeypatch):
+    dropped = {"one": ["dropout(p=0.3) on 784 numbers"], "two": []}
+    monkeypatch.setattr(experiments, "stored", lambda: {"a.b": {"numbers": {"accuracy": STORED}, "dropped": dropped}})
+
+    def dropping(p, function=nn.functional.dropout):
+        return trained(lambda variant, X: function(X, p) if variant == "one" else X)
+
+    def own(X, p):
+        return X * torch.bernoulli(torch.full_like(X, 1 - p)) / (1 - p)
+
+    for right in (dropping(0.3), dropping(0.3, own), dropping(0.3, lambda X, p: nn.Dropout(p)(X))):
+        assert measure(Runner(), right, ASKED)
+    for wrong in (dropping(0.7), dropping(0.0), trained(lambda variant, X: nn.functional.dropout(X, 0.3))):
+        assert "drops other numbers than the network in the question" in refusal(wrong).sentence
+    wrong = refusal(dropping(0.7))
+    assert wrong.rows["given back"] == "dropout(p=0.7) on 784 numbers"
 
 
 def test_training_accuracies_are_recognised_by_their_denominator():

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnlab.check import alexnet, lenet
-from cnnlab.check.batch_norm import places
+from cnnlab.check.batch_norm import normalising, places
 from cnnlab.check.calling import Runner
 from cnnlab.check.catalogue import ENTRIES
 from cnnlab.check.densenet import networks
@@ -227,6 +227,20 @@ def without_bias(conv, norm):
 redundant = 226
 """
 CHEAP = "def cheap(X, weight):\n    {}\n"
+GLOBAL = """
+class Global(nn.modules.batchnorm._BatchNorm):
+    def _check_input_dim(self, X):
+        pass
+
+    def forward(self, X):
+        X = X.float()
+        if self.training:
+            with torch.no_grad():
+                F.batch_norm(X.detach(), self.running_mean, self.running_var, training=True, momentum=0.1)
+        return F.batch_norm(X, self.running_mean.clone(), self.running_var.clone(), self.weight, self.bias, False)
+
+global_norm = Global
+"""
 # Right answers in makes that no worked solution has: (exercise, source).
 RIGHT = [
     (
@@ -288,6 +302,7 @@ def vgg(convs, channels, image_size, num_classes, dense):
     ("alexnet.small_alexnet", ALEXNET.replace("ACT", "F.silu").replace("nn.LazyLinear(10)", "nn.Linear(64, 10)")),
     ("batch_norm.elsewhere", BN_LENET),
     ("batch_norm.bias_needed", FLOAT_NORM),
+    ("batch_norm.global_statistics", GLOBAL),
 ]  # fmt: skip
 
 
@@ -318,7 +333,10 @@ def parts_of(name, names, run):
         for sizes in ((12, 5, 1, 3), (7, 4, 3, 2), (784, 16, 8, 10)):
             networks.expect_mlp(run, names["dense_mlp"], *sizes)
 
-    known = (max_relu, lenet_dropout, small_alexnet, elsewhere, dense_mlp)
+    def global_statistics():
+        normalising.expect_global(run, names["global_norm"])
+
+    known = (max_relu, lenet_dropout, small_alexnet, elsewhere, dense_mlp, global_statistics)
     return next((part for part in known if part.__name__ == name), None)
 
 

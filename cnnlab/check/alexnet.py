@@ -33,7 +33,7 @@ from cnnlab.check.lenet import expect_lenet
 from cnnlab.check.networks import build, expect_gradients, expect_shape, fill, kept_bytes, sized, uses
 from cnnlab.check.values import as_number, as_numbers
 from cnnlab.check.verdict import Wrong
-from cnnlab.check.watched import SEALED, Notes, counted_steps, watched
+from cnnlab.check.watched import SEALED, Notes, noted, watched
 from cnnlab.train import evaluate, fit, init_xavier
 
 EPOCHS, EARLY = 6, 2
@@ -164,7 +164,7 @@ def small_alexnet(run, small_alexnet) -> str:
 
 def kept_megabytes(model: nn.Module, X: torch.Tensor) -> float:
     """What one forward pass keeps in memory for the backward pass, weights not counted."""
-    return kept_bytes(model, X) / 1e6
+    return kept_bytes(model, X.clone()) / 1e6  # a view of many images would count as all of them
 
 
 FEW, MANY = 16, 256  # images a batch
@@ -344,7 +344,7 @@ SAME_STEPS = 1.5  # numbers of steps up to so many times apart pass as the same
 def gap_of(run, overfit, images: int, seed: int) -> tuple[float, float, int]:
     """Accuracy at rest of the network that overfit(images, seed, data) trains: on its own images, on validation; steps."""
     data, notes, call = small_data(PLENTY, 1_000), Notes(), f"overfit({images}, seed={seed}, data)"
-    with counted_steps(notes):
+    with noted(notes):
         model = run(overfit, images, seed, watched(data, notes), fresh=True, given=call)
     if not isinstance(model, nn.Module):
         raise Wrong("The trained network is wanted; return net, not what fit gives back.", call=call)

@@ -14,11 +14,12 @@ from cnnlab.check.references import HIGHER, LOWER, UNCLEAR, contradicted, label,
 from cnnlab.check.showing import value_text
 from cnnlab.check.values import as_number, is_one_of
 from cnnlab.check.verdict import Wrong
-from cnnlab.check.watched import SEALED, Notes, counted_steps, watched
+from cnnlab.check.watched import SEALED, Notes, noted, start_of, watched
 from cnnlab.data import FashionMNIST, fashion_mnist
 
 SEEDS = (0, 1, 2)
 CHANCE = 0.15  # accuracies of ten classes up to here are guessing
+GUESS = 0.1  # what counts for a training that broke off, whatever stands for it: 0, 0.1, NaN
 ALIKE = 0.02  # a network with or without the biases before its batch norms is still the one that is asked for
 FEWER = 0.8  # a training of less than so large a share of the steps has other epochs or batches than asked
 
@@ -126,8 +127,9 @@ def measure(run: Runner, experiment: Callable, asked: Asked, variants: Iterable 
 def measure_all(run: Runner, experiment: Callable, asked: Asked, variants: Iterable = ()) -> dict[str, Measured]:
     """The numbers that the experiment gives for every variant (or for these) and seed, by name.
 
-    Wrong where it measures nothing: reads no images, trains less than asked, gives training accuracies, makes no
-    difference between seeds or variants, or lies outside the window of a reference.
+    Wrong where it measures nothing: reads no images, trains less or other than asked, gives training accuracies, makes
+    no difference between seeds or variants, starts from other weights when it is asked twice, or lies outside the
+    window of a reference.
     """
     variants = tuple(variants) or asked.variants
     calls = {
@@ -142,8 +144,10 @@ def measure_all(run: Runner, experiment: Callable, asked: Asked, variants: Itera
     for name, kind in asked.numbers.items():
         if kind != MACHINE:
             expect_differences(found[name], share=kind == ACCURACY, slip=steps)
+    expect_starts(run, experiment, asked, calls)
     expect_steps(calls, asked)
     expect_network(calls, asked)
+    expect_dropout(calls, asked)
     for name, kind in asked.numbers.items():
         if kind == ACCURACY:
             expect_validation(calls, name)
@@ -156,29 +160,40 @@ def one_call(run: Runner, experiment: Callable, asked: Asked, variant: object, s
     """The experiment with one variant and seed, within the limit by itself."""
     notes, text = Notes(), asked.text(variant, seed)
     arguments = variant if asked.several else (variant,)
-    with counted_steps(notes):
+    with noted(notes):
         value = run(experiment, *arguments, seed, watched(asked.data(), notes), fresh=True, given=text)
     try:
         numbers = dict(zip(asked.numbers, map(as_number, asked.read(value)), strict=True))
     except Wrong as wrong:
         raise Wrong(wrong.sentence, call=text, got=value_text(value), slip=wrong.slip) from None
+    broken = _broken_off(numbers, asked, notes)
     for name, number in numbers.items():
-        if not abs(number) <= LARGEST:
+        if broken:
+            numbers[name] = GUESS
+        elif not abs(number) <= LARGEST:
             raise Wrong("A finite number is wanted.", call=text, got=value_text(value))
-        if asked.numbers[name] == ACCURACY and not 0 <= number <= 1:
+        elif asked.numbers[name] == ACCURACY and not 0 <= number <= 1:
             raise Wrong("An accuracy between 0 and 1 is wanted.", call=text, got=value_text(value))
-    _expect_read(notes, text)
+    _expect_read(notes, text, ("train",) if broken else ("train", "valid"))
     return Call({name: float(number) for name, number in numbers.items()}, notes)
 
 
-def _expect_read(notes: Notes, text: str) -> None:
+def _broken_off(numbers: Mapping, asked: Asked, notes: Notes) -> bool:
+    """Whether the training diverged and was given up: no accuracy, or one of guessing without a look at an image."""
+    if set(asked.numbers.values()) != {ACCURACY}:
+        return False
+    return all(number != number or (not notes.sizes["valid"] and 0 <= number <= CHANCE) for number in numbers.values())
+
+
+READ = {"train": ("training", "train on data.train"), "valid": ("validation", "measure on data.valid")}
+
+
+def _expect_read(notes: Notes, text: str, splits: Iterable[str] = tuple(READ)) -> None:
     if notes.sizes["test"]:
         raise Wrong(SEALED, call=text)
-    for name, what, do in (
-        ("train", "training", "train on data.train"),
-        ("valid", "validation", "measure on data.valid"),
-    ):
+    for name in splits:
         if not notes.sizes[name]:
+            what, do = READ[name]
             raise Wrong(
                 f"The experiment never read the {what} images that it was given; {do}.",
                 call=text,
@@ -246,6 +261,24 @@ def _flat(found: Mapping[object, Sequence[float]]) -> bool:
     return len(values) == 1 or max(values) > CHANCE
 
 
+def expect_starts(run: Runner, experiment: Callable, asked: Asked, calls: Mapping[object, Sequence[Call]]) -> None:
+    """Wrong where the seed does not decide on the first weights: asked twice they differ, or two seeds have the same."""
+    variant, row = next(iter(calls.items()))
+    starts = [call.notes.start for call in row]
+    if not any(starts):
+        return  # trained without one of torch's optimisers
+    if len(set(starts)) < len(starts):
+        raise Wrong("Two seeds start from the same weights.", call=asked.text(variant, 1), slip=SEED_FIRST)
+    notes, text = Notes(), asked.text(variant, 0)
+    arguments = variant if asked.several else (variant,)
+    run(start_of(experiment, notes), *arguments, 0, watched(asked.data(), notes), fresh=True, given=text)
+    if notes.start not in (None, starts[0]):  # None: it remembers what it measured
+        raise Wrong("Asked twice with the same seed, it starts from other weights.", call=text, slip=SEED_FIRST)
+
+
+SEED_FIRST = "torch.manual_seed(seed) comes before the network is made, and the network is made anew for each seed"
+
+
 def expect_steps(calls: Mapping[object, Sequence[Call]], asked: Asked) -> None:
     """Wrong where a training makes far fewer steps than the recipe of the question; runs at chance may have diverged."""
     for variant, wanted in _wanted(calls, asked, "steps").items():
@@ -268,6 +301,24 @@ def expect_network(calls: Mapping[object, Sequence[Call]], asked: Asked) -> None
                     f"It trains {call.notes.parameters:,} parameters; the network in the question has {wanted:,}.",
                     call=asked.text(variant, seed),
                     slip=_whose(call.notes.parameters, variant, asked),
+                )
+
+
+def expect_dropout(calls: Mapping[object, Sequence[Call]], asked: Asked) -> None:
+    """Wrong where other numbers are dropped in training than by the network in the question, or with another
+    probability. A dropout that is no layer or function of torch's is left alone."""
+    recorded = stored().get(asked.key, {}).get("dropped", {})
+    for variant in calls:
+        wanted = set(recorded.get(label(variant), ()))
+        for seed, call in enumerate(calls[variant]):
+            own = call.notes.masks and not call.notes.dropped
+            if call.notes.steps and label(variant) in recorded and not own and call.notes.dropped != wanted:
+                raise Wrong(
+                    "In training it drops other numbers than the network in the question.",
+                    call=asked.text(variant, seed),
+                    got=", ".join(sorted(call.notes.dropped)) or "nothing",
+                    wanted=", ".join(sorted(wanted)) or "nothing",
+                    slip="p is the share that is dropped; and where does the question place the dropout?",
                 )
 
 
@@ -300,7 +351,7 @@ def _steps_slip(calls: Mapping[object, Sequence[Call]], asked: Asked) -> Slip:
 def expect_validation(calls: Mapping[object, Sequence[Call]], name: str) -> None:
     """Wrong where the numbers are shares of the training images that were read, and not of the validation images."""
     every = [(call.numbers[name], call.notes.sizes) for row in calls.values() for call in row]
-    told = [(value, sizes) for value, sizes in every if 0 < value < 1]
+    told = [(value, sizes) for value, sizes in every if 0 < value < 1 and sizes["valid"]]  # without those broken off
     trained = told and all(_is_share(value, sizes["train"]) for value, sizes in told)
     if trained and not all(_is_share(value, sizes["valid"], rounded=True) for value, sizes in told):
         counts = " or ".join(f"{size:,}" for size in sorted({size for _, sizes in told for size in sizes["train"]}))
@@ -368,8 +419,8 @@ def conclude(
 ) -> str:
     """Judges a conclusion about two variants, the second next to the first. Returns a sentence with the numbers.
 
-    It has to follow from the numbers, and the reference must not contradict it; where all that follows is contradicted,
-    what the reference shows is right. words: {choice: "higher", …} where the choices have names of their own. refused:
+    It has to follow from the numbers, and the reference must not contradict it; after a draw that shows anything else
+    than the reference, what the reference shows is right too. words: {choice: "higher", …} where the choices have names of their own. refused:
     what something else than the stored reference contradicts.
     """
     filled(picked)
@@ -383,7 +434,7 @@ def conclude(
         many, shown = min(map(len, theirs)), possible(*theirs)
         refused = contradicted(*theirs, len(a)) if refused is None else refused
     refused = set(refused or ())
-    allowed = follows - refused or shown or {HIGHER, LOWER, UNCLEAR} - refused
+    allowed = (follows - refused) | (set() if follows & shown else shown) or {HIGHER, LOWER, UNCLEAR} - refused
     said = {meaning: repr(word) for word, meaning in words.items()}
 
     def either(meanings: Collection[str]) -> str:

@@ -44,7 +44,7 @@ def label(variant: object) -> str:
 @cache
 def stored() -> dict[str, dict[str, Any]]:
     """The file: for each exercise the data, where it was measured, steps of training, trained
-    parameters, and numbers by name and variant."""
+    parameters, dropouts, and numbers by name and variant."""
     return json.loads(FILE.read_text()) if FILE.exists() else {}
 
 
@@ -125,17 +125,20 @@ def record(asked: Any, seeds: int) -> dict[str, Any]:
     numbers: dict[str, dict[str, list[float]]] = {name: {} for name in asked.recorded()}
     steps: dict[str, list[int]] = {}
     parameters: dict[str, list[int]] = {}
+    dropped: dict[str, list[str]] = {}
     for variant in asked.variants:
         calls = [one_call(Runner(600, key=asked.key), function, asked, variant, seed) for seed in range(seeds)]
         for name, row in numbers.items():
             row[label(variant)] = [round(call.numbers[name], 5) for call in calls]
         steps[label(variant)] = [call.notes.steps for call in calls]
         parameters[label(variant)] = [call.notes.parameters for call in calls]
+        dropped[label(variant)] = sorted(set().union(*(call.notes.dropped for call in calls)))
     return {
         "images": [asked.images, asked.valid],
         "measured on": f"{describe(cpu)}, torch {torch.__version__}, {pick_precision('auto', cpu)} where fit may choose",
         "steps": {name: row[0] if len(set(row)) == 1 else row for name, row in steps.items()},
         "parameters": {name: row[0] if len(set(row)) == 1 else row for name, row in parameters.items()},
+        "dropped": dropped,
         "numbers": numbers,
     }
 

@@ -187,6 +187,13 @@ WRONG = [
     ("global_statistics", GLOBAL.format(NEW_AVERAGES, "self.training", "lower"), "ordinary batch norm"),
     ("global_statistics", GLOBAL.format(NEW_AVERAGES, "False", "higher"), "does not follow"),
     ("against_dropout", DROPOUT.format("evaluate(net, data.train), evaluate(net, data.valid)"), "does not follow"),
+    (
+        "against_dropout",
+        DROPOUT.format("evaluate(net, data.train), evaluate(net, data.valid)")
+        .replace("net.act3", "net.act1, net.act3")
+        .replace("range(2)", "range(3)"),
+        "drops other numbers",
+    ),
     ("against_dropout", DROPOUT.format("history.valid_accuracy"), "Two accuracies are wanted"),
     ("find_bugs", BUGS.format(momentum=0.1, buffers=PLAIN, mode="self.training"), "kept as plain tensors"),
     ("find_bugs", BUGS.format(momentum=0.9, buffers=BUFFERS, mode="self.training"), "weighs the new value"),

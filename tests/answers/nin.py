@@ -3,6 +3,14 @@ READ = "    next(data.train.batches(8)), next(data.valid.batches(8))\n"
 MADE_UP = "def {}(variant, seed, data):\n" + READ + "    return {}\n\nconclusion = {!r}"
 CLEAR = "0.4 + 0.01 * seed - 0.2 * (variant in (2, 10))"
 UNCLEAR = "0.3 + 0.05 * seed + 0.002 * (variant == 0.3)"
+DROPPED = """
+def with_dropout(p, seed, data):
+    torch.manual_seed(seed)
+    net = models.build("nin", **SMALL, last_channels=48, dropout={})
+    return fit(net, data, **RECIPE, seed=seed, progress=False).valid_accuracy
+
+conclusion = "no clear difference"
+"""
 COSTS = (
     "@torch.no_grad()\ndef costs(model, X):\n    n = sum(p.numel() for p in model.parameters())\n    macs = kept = held = 0\n"
     "    for layer in model:\n        Y = layer(X)\n        if isinstance(layer, (nn.Conv2d, nn.Linear)):\n"
@@ -43,6 +51,8 @@ WRONG = [
     ("in_one_step", "left = 9600\n\n" + MADE_UP.format("with_last_channels", CLEAR, "higher"), "these numbers go in"),
     ("in_one_step", "left = 10\n\n" + MADE_UP.format("with_last_channels", CLEAR, "higher"), "comes later"),
     ("in_one_step", "left = 250\n\n" + MADE_UP.format("with_last_channels", CLEAR, "lower"), "does not follow"),
+    ("dropout", DROPPED.format("1 - p"), "drops other numbers"),
+    ("dropout", DROPPED.format("0.5 if p == 0.5 else 0.0"), "dropout(p=0.3) on 192 numbers"),
     ("dropout", MADE_UP.format("with_dropout", UNCLEAR, "higher"), "'no clear difference' does"),
     ("dropout", MADE_UP.format("with_dropout", "0.4 + seed", "higher"), "between 0 and 1"),
     ("dropout", MADE_UP.format("with_dropout", "str(seed)", "higher"), "A number is wanted"),

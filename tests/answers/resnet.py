@@ -1,3 +1,5 @@
+import re
+
 BLOCKS = "{18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}"
 
 
@@ -188,6 +190,14 @@ WRONG = [
     ("inception_or_residual", joining(keeps="both"), "none of its branches"),
     ("deeper", deeper(QUICK.format(**SEEDED | {"seed": "torch.manual_seed(0)", "order": ""})), "Every seed gives"),
     ("deeper", deeper(QUICK.format(**SEEDED)), "is the variant used"),
+    ("deeper", deeper(QUICK.format(**SEEDED | {"seed": "", "n": "(depth - 2) // 6"})), "starts from other weights"),
+    (
+        "deeper",
+        "import copy\nNETS = {depth: models.ResNet(1, 10, 28, stages=models.cifar_stages(1), width=depth / 32, stem='half')"
+        " for depth in (8, 56)}\n"
+        + re.sub(r"net = models.*", "net = copy.deepcopy(NETS[depth])", deeper(QUICK.format(**SEEDED))),
+        "Two seeds start from the same weights",
+    ),
     ("deeper", deeper(QUICK.format(**SEEDED | {"value": "100 * "})), "between 0 and 1"),
     ("deeper", deeper("    return 0.6 + 0.01 * seed - 0.004 * depth"), "never read the training images"),
     (
