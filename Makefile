@@ -18,9 +18,11 @@ READY := $(VENV)/ready
 # nbgrader lies apart: beside the rest it would put its own menus into every learner's JupyterLab.
 TEACH := $(VENV)/teach
 
-# Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first.
+# Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first. abspath would split it at blanks.
 ifdef CNNLAB_DATA
-export CNNLAB_DATA := $(abspath $(CNNLAB_DATA))
+ifeq ($(filter /% ~% '% "%,$(firstword $(CNNLAB_DATA))),)
+export CNNLAB_DATA := $(CURDIR)/$(CNNLAB_DATA)
+endif
 endif
 
 .PHONY: lab test lint unit nbval notebooks bench bench-explorers resolve clean

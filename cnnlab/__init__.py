@@ -8,8 +8,10 @@ A map, from the ground up:
     scratch      layers written out from their definition
     compat       torchvision and d2l, imported with care
     device       which processor, which precision
+    modes        a look at a learner's network: modes, generators and hooks given back
     allocator    memory that training frees stays with the process until it ends
     scale        a laptop's run or the notes' full recipe
+    archives     the four archives of Fashion-MNIST: found, fetched, read
     standin      drawn garments for a machine with neither files nor network
     augment      images changed at random before a network sees them
     data         Fashion-MNIST kept on the device as uint8

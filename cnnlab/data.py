@@ -8,42 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gzip
-import hashlib
-import os
-import socket
-import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 import torch
 from torch.nn import functional as F
 
+from cnnlab import archives
 from cnnlab.augment import random_flip, random_shift
-from cnnlab.compat import load_torchvision
 from cnnlab.device import pick_device
 from cnnlab.standin import CLASSES, draw_standin
 
-ARCHIVES = {
-    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-}
 SIZES = (28, 64, 96, 224)
 AUGMENTATIONS = ("flip", "crop")
 VALIDATION, SPLIT_SEED = 5_000, 2017
 # Mean and standard deviation of the 60,000 training images, pixels scaled to 0…1.
 MEAN, STD = 0.2860, 0.3530
-DOWNLOAD_TIMEOUT = 20.0  # seconds without a byte
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]  # uint8 images (N, 28, 28) and labels (N,) of each split
-
-
-class DataError(RuntimeError):
-    """The data cannot be used as it is; the message says which file and what to do."""
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -163,8 +145,8 @@ def fashion_mnist(
 
     size: 28, 64, 96 or 224, enlarged bilinearly batch by batch. subset: that many training images, classes
     balanced. augment: "flip", "crop" or both, for training only. normalize: subtract the mean, divide by the
-    standard deviation. The archives are looked for under CNNLAB_DATA, then in the user's cache, then
-    downloaded; with no network either, a stand-in set is drawn and says so.
+    standard deviation. The archives are looked for at CNNLAB_DATA, in the user's cache and where Debian's package
+    installs them, else downloaded; with no network either, a stand-in set is drawn and says so.
 
     Raises DataError for a damaged archive, ValueError for a size, device or subset that cannot be.
     """
@@ -199,46 +181,36 @@ def balanced_indices(labels: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.sort(order[np.argsort(place[order], kind="stable")[:count]])
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept between runs."""
-    return Path(platformdirs.user_cache_dir("cnnlab"))
-
-
-def find_archives() -> Path | None:
-    """The first folder that holds all four archives: under CNNLAB_DATA, else in the user's cache."""
-    named = os.environ.get("CNNLAB_DATA")
-    roots = ([Path(named).expanduser()] if named else []) + [cache_folder()]
-    for root in roots:
-        for folder in (root / "FashionMNIST" / "raw", root):
-            if all((folder / name).is_file() for name in ARCHIVES):
-                return folder
-    return None
-
-
 def read_or_draw(download: bool = True) -> tuple[Arrays, str]:
     """Images and labels of the three splits, and whether they come from "files" or were "drawn"."""
-    folder = find_archives()
+    folder = archives.find_archives()
     reason = "downloading is switched off"
     if folder is None and download:
         try:
-            folder = download_archives(cache_folder())
+            folder = archives.fetch_archives(archives.cache_folder())
         except OSError as error:
             reason = f"the download failed ({error})"
     if folder is not None:
         return read_archives(folder), "files"
-    print(
-        f"Fashion-MNIST was not found and {reason}. Drawn stand-in garments are used instead: fine for trying "
-        "things out, but no accuracy measured on them says anything about Fashion-MNIST. To use the real images, "
-        "set CNNLAB_DATA to a folder with the four archives, or run again with a network.",
-        file=sys.stderr,
-    )
+    tell_once(reason)
     return draw_arrays(), "drawn"
+
+
+@functools.lru_cache(maxsize=1)
+def tell_once(reason: str) -> None:
+    """Say once that the images are drawn, why, and how to get the real ones."""
+    named = archives.trouble_with_named()
+    archives.tell(
+        f"{named + ' ' if named else ''}Fashion-MNIST was not found and {reason}. Drawn garments stand in for it: "
+        "fine for trying things out, but no accuracy measured on them says anything about Fashion-MNIST. For the real "
+        "images, set CNNLAB_DATA to a folder with the four archives, or run again with a network."
+    )
 
 
 @functools.lru_cache(maxsize=1)
 def read_archives(folder: Path) -> Arrays:
     """The splits of the archives in `folder`."""
-    return split_off(*(read_archive(folder / name, md5) for name, md5 in ARCHIVES.items()))
+    return split_off(*(archives.read_archive(folder, name) for name in archives.ARCHIVES))
 
 
 def split_off(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, test_labels: np.ndarray) -> Arrays:
@@ -253,49 +225,7 @@ def split_off(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, t
     return {"train": (images[: len(stay)], labels[stay]), "valid": valid, "test": (test_images, test_labels)}
 
 
-def read_archive(path: Path, md5: str) -> np.ndarray:
-    """One idx archive as an array, after its checksum has been compared."""
-    with open(path, "rb") as packed:  # read twice: archive and array side by side are half as much memory again
-        found = hashlib.file_digest(packed, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        if found != md5:
-            raise DataError(
-                f"{path} is damaged or not Fashion-MNIST (md5 {found}, expected {md5}); "
-                "delete it and run again to download it afresh, or put a good copy in its place"
-            )
-        packed.seek(0)
-        with gzip.open(packed) as content:
-            # idx: two zero bytes, the type (8 is uint8), the number of axes, then each length as a big-endian int32.
-            axes = content.read(4)[3]
-            array = np.empty(np.frombuffer(content.read(4 * axes), dtype=">i4"), dtype=np.uint8)
-            for part in np.array_split(array.reshape(-1), 64):  # in parts: a whole one would be in memory twice
-                content.readinto(part)
-    return array
-
-
 @functools.lru_cache(maxsize=1)
 def draw_arrays() -> Arrays:
     """The stand-in set, in the shape of the real one."""
     return split_off(*draw_standin(60_000, seed=1), *draw_standin(10_000, seed=2))
-
-
-def download_archives(root: Path, timeout: float = DOWNLOAD_TIMEOUT) -> Path:
-    """Download the archives through torchvision and return their folder; all four appear at once or none.
-
-    Raises OSError when the network is missing, too slow or sends something else.
-    """
-    torchvision = load_torchvision()
-    root.mkdir(parents=True, exist_ok=True)
-    before = socket.getdefaulttimeout()
-    with tempfile.TemporaryDirectory(dir=root, prefix="download-") as scratch:
-        socket.setdefaulttimeout(timeout)  # torchvision has no setting for it
-        try:
-            torchvision.datasets.FashionMNIST(scratch, download=True)
-        except RuntimeError as error:
-            raise OSError(" ".join(str(error).split())) from error
-        finally:
-            socket.setdefaulttimeout(before)
-        folder = root / "FashionMNIST" / "raw"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ARCHIVES:
-            os.replace(Path(scratch, "FashionMNIST", "raw", name), folder / name)
-    return folder

@@ -85,15 +85,14 @@ def check_cores() -> Check:
 
 def check_data() -> Check:
     try:
-        from cnnlab.data import cache_folder, find_archives
+        from cnnlab import archives
     except (ImportError, OSError):
-        return Check("data", "unknown without torch", "note")
-    folder = find_archives()
+        return Check("data", "unknown without NumPy", "note")
+    folder, trouble = archives.find_archives(), archives.trouble_with_named()
     if folder is not None:
-        in_cache = folder.is_relative_to(cache_folder())
-        return Check("data", "Fashion-MNIST, " + ("in the user's cache" if in_cache else "under CNNLAB_DATA"))
-    remedy = f"downloaded to {cache_folder()} at first use, or set CNNLAB_DATA; drawn garments without a network"
-    return Check("data", "no files yet", "note", remedy)
+        return Check("data", f"Fashion-MNIST, in {folder}")
+    at_first_use = f"downloaded to {archives.cache_folder()} at first use, or set CNNLAB_DATA; drawn without a network"
+    return Check("data", "no files yet", "note", trouble or at_first_use)
 
 
 def check_package(package: str, why: str) -> Check:

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 
 from cnnlab import models
+from cnnlab.archives import DataError
 from cnnlab.bench.machine import about
-from cnnlab.data import DataError, FashionMNIST, fashion_mnist
+from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.device import DEVICES, pick_device
 from cnnlab.history import History, write_atomically
 from cnnlab.train import evaluate, fit

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab import data, models
+from cnnlab import archives, data, models
 from cnnlab.bench import __main__ as command
 from cnnlab.bench import machine, ours, pairs, peak, report, theirs
 from cnnlab.bench.recipes import RECIPES, Job, Recipe, affordable
@@ -26,17 +26,17 @@ TINY = Recipe("lenet", 28, 20, 0.5, {"activation": "sigmoid"})
 
 
 @pytest.fixture
-def archives(tmp_path, monkeypatch):
+def few_archives(tmp_path, monkeypatch):
     """300 images in the format of the real archives; 100 of them are validation images, 60 more are for the test."""
     sums = {}
     for prefix, count in (("train", 300), ("t10k", 60)):
         images = blobs(count, seed=count)
         for kind, values in (("images-idx3", images.images[:, 0]), ("labels-idx1", images.labels)):
             content = struct.pack(f">HBB{values.dim()}I", 0, 8, values.dim(), *values.shape)
-            packed = gzip.compress(content + values.numpy().astype(np.uint8).tobytes())
-            (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(packed)
-            sums[f"{prefix}-{kind}-ubyte.gz"] = hashlib.md5(packed).hexdigest()
-    monkeypatch.setattr(data, "ARCHIVES", sums)
+            content += values.numpy().astype(np.uint8).tobytes()
+            (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(content))
+            sums[f"{prefix}-{kind}-ubyte.gz"] = hashlib.md5(content).hexdigest()
+    monkeypatch.setattr(archives, "ARCHIVES", sums)
     monkeypatch.setattr(data, "VALIDATION", 100)
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
     data.read_archives.cache_clear()
@@ -45,7 +45,7 @@ def archives(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def folder(archives):
+def folder(few_archives):
     with theirs.notes_folder() as here:
         yield here
 
@@ -116,15 +116,15 @@ def test_render_makes_the_picture():
     assert drawn
 
 
-def test_a_diverging_run_is_no_measurement(archives):
+def test_a_diverging_run_is_no_measurement(few_archives):
     job = Job(Recipe("lenet", 28, 20, 1e30, {"activation": "relu"}), 200, 30, device="cpu", precision="fp32")
     with pytest.warns(RuntimeWarning), pytest.raises(RuntimeError, match="lenet stopped: the loss became"):
         ours.run(job)
 
 
 def test_no_archives(monkeypatch):
-    monkeypatch.setattr(data, "find_archives", lambda: None)
-    with pytest.raises(data.DataError, match="needs the archives of Fashion-MNIST; set CNNLAB_DATA"):
+    monkeypatch.setattr(archives, "find_archives", lambda: None)
+    with pytest.raises(archives.DataError, match="needs the archives of Fashion-MNIST; set CNNLAB_DATA"):
         theirs.notes_folder().__enter__()
 
 
@@ -226,11 +226,11 @@ def test_matrix_peak_counts_two_operations_a_product(monkeypatch):
     assert machine.matrix_peak("fp32", torch.device("cpu"), side=10) == 2 * 1000 / 0.5
 
 
-def test_the_command_from_beginning_to_end(archives, one_worker, monkeypatch, capsys):
+def test_the_command_from_beginning_to_end(few_archives, one_worker, monkeypatch, capsys):
     monkeypatch.setitem(RECIPES, "lenet", TINY)
     monkeypatch.setitem(machine.SIDES, "cpu", 64)
     monkeypatch.setattr(peak, "resident", lambda side, *_: {"cnnlab": 3 * 2**20, "d2l": 5 * 2**20}[side])
-    out = archives / "results"
+    out = few_archives / "results"
     command.main(
         f"--networks lenet --images 100 --repeats 1 --seconds 1 --device cpu --precision fp32 --out {out}".split()
     )
@@ -253,7 +253,7 @@ def test_the_command_from_beginning_to_end(archives, one_worker, monkeypatch, ca
         assert word in text
 
 
-def test_one_network_that_fails_does_not_end_the_others(archives, monkeypatch):
+def test_one_network_that_fails_does_not_end_the_others(few_archives, monkeypatch):
     def network(name, *_):
         raise RuntimeError(f"{name} stopped: the loss became nan")
 
@@ -297,7 +297,7 @@ def test_full_is_the_notes_recipe(monkeypatch, tmp_path):
     assert affordable(RECIPES["nin"], 60, options.seconds) == 55_000
 
 
-def test_a_setting_that_cannot_be_ends_the_command(archives, capsys):
+def test_a_setting_that_cannot_be_ends_the_command(few_archives, capsys):
     with pytest.raises(SystemExit, match="device 'tpu' is not one of"):
         command.main(["--device", "tpu"])
     with pytest.raises(SystemExit):

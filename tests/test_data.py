@@ -1,7 +1,9 @@
 """Data: found, checked, downloaded or drawn; split, prepared and augmented."""
 
+import contextlib
 import functools
 import gzip
+import hashlib
 import http.server
 import os
 import shutil
@@ -18,16 +20,10 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import functional as TF
 
+from cnnlab import archives
 from cnnlab import data as data_module
-from cnnlab.data import (
-    ARCHIVES,
-    DataError,
-    balanced_indices,
-    download_archives,
-    fashion_mnist,
-    random_flip,
-    random_shift,
-)
+from cnnlab.archives import DataError, download_archives
+from cnnlab.data import balanced_indices, fashion_mnist, random_flip, random_shift
 from tests.conftest import blobs
 
 
@@ -38,37 +34,46 @@ def idx(array: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def archives(tmp_path, monkeypatch):
-    """Four small archives in torchvision's layout, their checksums declared the right ones."""
+def folder(tmp_path, monkeypatch):
+    """Four small archives in torchvision's layout, what they hold declared the right content."""
     random = np.random.default_rng(0)
     monkeypatch.setattr(data_module, "VALIDATION", 50)
     folder = tmp_path / "served" / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
-    sums = {}
-    for name in ARCHIVES:
+    contents, packed = {}, {}
+    for name in archives.ARCHIVES:
         count = 600 if name.startswith("train") else 100
         array = random.integers(0, 255, (count, 28, 28)) if "images" in name else np.arange(count) % 10
         (folder / name).write_bytes(idx(array))
-        sums[name] = torchvision.datasets.utils.calculate_md5(folder / name)
-    monkeypatch.setattr(data_module, "ARCHIVES", sums)
-    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "resources", list(sums.items()))
+        contents[name] = hashlib.md5(gzip.decompress(idx(array))).hexdigest()
+        packed[name] = torchvision.datasets.utils.calculate_md5(folder / name)
+    monkeypatch.setattr(archives, "ARCHIVES", contents)
+    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "resources", list(packed.items()))
     monkeypatch.setenv("CNNLAB_DATA", str(folder.parent.parent))
-    monkeypatch.setattr(data_module, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(archives, "INSTALLED", tmp_path / "not-installed")
     data_module.read_archives.cache_clear()
+    data_module.tell_once.cache_clear()
     return folder
 
 
 @pytest.fixture
-def server(archives, monkeypatch):
+def no_apt(monkeypatch):
+    """A machine without apt-get and dpkg."""
+    monkeypatch.setattr(archives.shutil, "which", lambda name: None)
+
+
+@pytest.fixture
+def server(folder, monkeypatch, no_apt):
     """The archives behind a real HTTP server, which torchvision is told is its only mirror."""
-    handler = functools.partial(QuietHandler, directory=str(archives))
+    handler = functools.partial(QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
         mirror = f"http://127.0.0.1:{running.server_port}/"
         monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", [mirror])
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         monkeypatch.delenv("CNNLAB_DATA")
-        yield archives
+        yield folder
         running.shutdown()
 
 
@@ -77,7 +82,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_reads_the_archives_and_splits_them(archives):
+def test_reads_the_archives_and_splits_them(folder):
     data = fashion_mnist(device="cpu")
     assert (len(data.train), len(data.valid), len(data.test)) == (550, 50, 100)
     assert data.train.images.dtype == torch.uint8
@@ -88,9 +93,9 @@ def test_reads_the_archives_and_splits_them(archives):
     assert repr(data) == "Fashion-MNIST: 550 train, 50 valid, 100 test; 28×28, on cpu"
 
 
-def test_same_arrays_as_torchvision(archives, tmp_path):
+def test_same_arrays_as_torchvision(folder, tmp_path):
     """torchvision reads the same bytes; every image is in exactly one split."""
-    shutil.copytree(archives.parent.parent, tmp_path / "copy")
+    shutil.copytree(folder.parent.parent, tmp_path / "copy")
     theirs = torchvision.datasets.FashionMNIST(tmp_path / "copy", download=True)  # unpacks what is there
     ours = fashion_mnist(device="cpu")
     together = torch.cat([ours.train.images, ours.valid.images])[:, 0]
@@ -98,9 +103,9 @@ def test_same_arrays_as_torchvision(archives, tmp_path):
     assert key(together) == key(theirs.data)
 
 
-def test_training_images_keep_their_order(archives):
+def test_training_images_keep_their_order(folder):
     """By numpy's own selection, on arrays read the way torchvision reads them."""
-    raw = [gzip.decompress((archives / name).read_bytes()) for name in ARCHIVES]
+    raw = [gzip.decompress((folder / name).read_bytes()) for name in archives.ARCHIVES]
     images = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 28, 28)
     labels = np.frombuffer(raw[1], np.uint8, offset=8)
     chosen = np.isin(np.arange(600), data_module.balanced_indices(labels, 50, data_module.SPLIT_SEED))
@@ -110,7 +115,7 @@ def test_training_images_keep_their_order(archives):
         assert np.array_equal(split.labels.numpy(), labels[keep])
 
 
-def test_split_is_the_same_every_time(archives):
+def test_split_is_the_same_every_time(folder):
     first, again = fashion_mnist(device="cpu"), fashion_mnist(device="cpu")
     assert torch.equal(first.valid.images, again.valid.images)
 
@@ -126,18 +131,85 @@ def test_the_real_set():
     assert pixels.std().item() == pytest.approx(data_module.STD, abs=5e-5)
 
 
-def test_damaged_archive_is_named(archives):
-    path = archives / "t10k-labels-idx1-ubyte.gz"
-    path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz is damaged .* delete it and run again"):
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (idx(np.arange(99) % 10), "its content has the md5"),
+        (idx(np.arange(100) % 10)[:-9], "is damaged"),
+        (b"", "is damaged"),
+        (b"no archive at all", "Not a gzipped file"),
+        (gzip.compress(struct.pack(">BBBB4i", 0, 0, 8, 4, *[10**6] * 4)), "it announces"),
+        (gzip.compress(struct.pack(">BBBB", 0, 0, 8, 200)), "is damaged"),
+    ],
+)
+def test_damaged_archive_is_named(folder, content, says):
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte.gz is damaged .* delete it and run again") as caught:
         fashion_mnist(device="cpu")
+    assert says in str(caught.value)
+
+
+def test_packing_does_not_matter(folder):
+    before = fashion_mnist(device="cpu").train.images
+    data_module.read_archives.cache_clear()
+    for path in folder.iterdir():
+        path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1, mtime=7))
+    (folder / "train-labels-idx1-ubyte").write_bytes(
+        gzip.decompress((folder / "train-labels-idx1-ubyte.gz").read_bytes())
+    )
+    (folder / "train-labels-idx1-ubyte.gz").unlink()
+    assert torch.equal(fashion_mnist(device="cpu").train.images, before)
+
+
+# ---- where they are --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("up", [0, 1, 2])
+@pytest.mark.parametrize("quoted", ["{}", "'{}'", '"{}"', " {} "])
+def test_the_folder_and_its_parents_work_in_quotation_marks_too(folder, monkeypatch, up, quoted):
+    monkeypatch.setenv("CNNLAB_DATA", quoted.format([folder, *folder.parents][up]))
+    assert archives.find_archives() == folder
+
+
+def test_where_debian_installs_them(folder, monkeypatch):
+    monkeypatch.delenv("CNNLAB_DATA")
+    assert archives.find_archives() is None
+    monkeypatch.setattr(archives, "INSTALLED", folder)
+    assert archives.find_archives() == folder
+
+
+def test_a_folder_that_cannot_be_used_is_named_with_what_is_missing(folder, monkeypatch, tmp_path):
+    (folder / "t10k-labels-idx1-ubyte.gz").unlink()
+    assert archives.trouble_with_named() == (
+        f"CNNLAB_DATA is {folder.parent.parent}, and {folder} lacks t10k-labels-idx1-ubyte.gz."
+    )
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "tpyo"))
+    assert archives.trouble_with_named().endswith("tpyo, and there is no such folder.")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "empty"))
+    assert "and it lacks train-images-idx3-ubyte.gz, train-labels" in archives.trouble_with_named()
+    monkeypatch.setenv("CNNLAB_DATA", str(folder / "train-images-idx3-ubyte.gz"))
+    assert "which is a file" in archives.trouble_with_named()
+    monkeypatch.setenv("CNNLAB_DATA", "")
+    assert archives.trouble_with_named() == ""
+
+
+# ---- fetching them ---------------------------------------------------------------------------------------------------
 
 
 def test_downloads_through_torchvision(server, tmp_path):
     data = fashion_mnist(device="cpu")
     assert len(data.train) == 550
     kept = sorted(path.name for path in (tmp_path / "cache" / "FashionMNIST" / "raw").iterdir())
-    assert kept == sorted(ARCHIVES)  # no unpacked copies, no half files, no scratch folder
+    assert kept == sorted(archives.ARCHIVES)  # no unpacked copies, no half files, no scratch folder
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["FashionMNIST"]
+
+
+def test_what_an_interrupted_download_left_is_removed(server, tmp_path):
+    left = tmp_path / "cache" / "download-abc" / "FashionMNIST" / "raw"
+    left.mkdir(parents=True)
+    (left / "train-images-idx3-ubyte.gz").write_bytes(b"half")
+    fashion_mnist(device="cpu")
     assert [path.name for path in (tmp_path / "cache").iterdir()] == ["FashionMNIST"]
 
 
@@ -163,14 +235,83 @@ def test_a_silent_server_times_out(tmp_path, monkeypatch):
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         started = time.monotonic()
         with pytest.raises(OSError, match="timed out"):
-            download_archives(tmp_path / "cache", timeout=0.3)
+            download_archives(tmp_path / "cache", silence=0.3)
     assert time.monotonic() - started < 10
     assert socket.getdefaulttimeout() == before
 
 
-def test_no_files_and_no_network_draws_and_says_so(tmp_path, monkeypatch, capsys):
+class DrippingHandler(QuietHandler):
+    """Sends a byte now and then: never silent for long, and never done."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                self.wfile.write(b"x")
+                time.sleep(0.05)
+
+
+def test_a_dripping_server_runs_into_a_total_time_out(tmp_path, monkeypatch):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), DrippingHandler) as running:
+        running.daemon_threads = True
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        mirror = f"http://127.0.0.1:{running.server_port}/"
+        monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", [mirror])
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        started = time.monotonic()
+        with pytest.raises(OSError, match=r"not finished after 0\.5 s"):
+            download_archives(tmp_path / "cache", silence=1, patience=0.5)
+        assert time.monotonic() - started < 4
+        running.shutdown()
+
+
+@pytest.fixture
+def apt(folder, tmp_path, monkeypatch):
+    """Commands in place of apt-get and dpkg, as far as the course uses them, and no other way to the images."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    script = "#!/bin/sh\nset -e\n"
+    (commands / "apt-get").write_text(script + 'test "$1 $2" = "download dataset-fashion-mnist"\ntouch "$2_0.deb"\n')
+    place = f"$3{archives.INSTALLED}"
+    (commands / "dpkg").write_text(
+        script + f'test "$1 $2" = "-x dataset-fashion-mnist_0.deb"\nmkdir -p "{place}"\ncp {folder}/* "{place}"\n'
+    )
+    for command in commands.iterdir():
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.delenv("CNNLAB_DATA")
+    return commands
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no apt-get")
+def test_where_the_download_fails_debians_package_is_fetched(apt, tmp_path):
+    assert fashion_mnist(device="cpu").source == "files"
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == ["FashionMNIST"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no apt-get")
+def test_where_both_fail_the_first_reason_is_told(apt, tmp_path):
+    (apt / "apt-get").write_text("#!/bin/sh\nexit 100\n")
+    with pytest.raises(OSError, match="Error downloading train-images"):
+        archives.fetch_archives(tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no apt-get")
+def test_a_package_with_something_else_in_it_is_not_kept(apt, folder, tmp_path):
+    (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(idx(np.arange(7)))
+    with pytest.raises(OSError, match="what came is not Fashion-MNIST"):
+        archives.unpack_package(tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_no_files_and_no_network_draws_and_says_so(folder, tmp_path, monkeypatch, capsys, no_apt):
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "empty"))
-    monkeypatch.setattr(data_module, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(torchvision.datasets.FashionMNIST, "mirrors", ["http://127.0.0.1:9/"])
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     drawn = (blobs(600, 1), blobs(100, 2))
@@ -180,7 +321,11 @@ def test_no_files_and_no_network_draws_and_says_so(tmp_path, monkeypatch, capsys
     data = fashion_mnist(device="cpu")
     assert data.standin
     assert data.source == "drawn"
-    assert "not found and the download failed" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.startswith(f"CNNLAB_DATA is {tmp_path / 'empty'}, and there is no such folder.")
+    assert "not found and the download failed" in told
+    fashion_mnist(device="cpu")
+    assert capsys.readouterr().err == ""  # once is enough
     assert repr(data).startswith("drawn stand-in for Fashion-MNIST")
     assert data.valid.title() == "Drawn stand-in, valid"
 
@@ -288,4 +433,4 @@ def fashion_like():
 
 
 def test_cache_folder_is_the_users():
-    assert Path(data_module.cache_folder()).name == "cnnlab"
+    assert Path(archives.cache_folder()).name == "cnnlab"

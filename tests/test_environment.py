@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from cnnlab import __main__, compat, environment
+from cnnlab import __main__, archives, compat, environment
 from cnnlab.compat import load_torchvision
 from cnnlab.environment import Check, check_package, checks, report
 
@@ -86,17 +86,18 @@ def test_a_single_core_is_a_note_and_not_a_failure(monkeypatch):
 
 
 def test_data_found_or_not(monkeypatch, tmp_path):
-    from cnnlab import data
-
     monkeypatch.delenv("CNNLAB_DATA", raising=False)
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(archives, "INSTALLED", tmp_path / "none")
     assert environment.check_data().state == "note"
-    for name in data.ARCHIVES:
+    for name in archives.ARCHIVES:
         (tmp_path / name).touch()
-    assert environment.check_data() == Check("data", "Fashion-MNIST, in the user's cache")
+    assert environment.check_data() == Check("data", f"Fashion-MNIST, in {tmp_path}")
+    monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "typo"))
+    assert "there is no such folder" in environment.check_data().remedy
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
-    monkeypatch.setattr(data, "cache_folder", lambda: tmp_path / "cache")
-    assert environment.check_data() == Check("data", "Fashion-MNIST, under CNNLAB_DATA")
+    assert environment.check_data().state == "ok"
 
 
 def test_report_puts_each_remedy_under_its_line():

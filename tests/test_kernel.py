@@ -75,3 +75,12 @@ def test_progress_can_be_switched_off(kernel):
     _, client = kernel
     messages = run(client, "_ = fit(model, data, epochs=1, lr=0.1, progress=False)")
     assert {message["msg_type"] for message in messages} == {"status", "execute_input"}
+
+
+def test_a_notice_is_a_line_without_a_text_that_other_machines_lack(kernel):
+    _, client = kernel
+    messages = run(client, "from cnnlab import archives; archives.tell('<b>images</b> are missing')")
+    (shown,) = (m["content"]["data"] for m in messages if m["msg_type"] == "display_data")
+    assert list(shown) == ["application/vnd.jupyter.widget-view+json"]
+    assert "&lt;b&gt;images&lt;/b&gt; are missing" in str([m["content"] for m in messages if m["msg_type"] == "comm_open"])
+    assert not [m for m in messages if m["msg_type"] == "stream"]

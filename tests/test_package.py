@@ -17,8 +17,8 @@ PACKAGE = ROOT / "cnnlab"
 
 # A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
 RANKS = {
-    0: ["allocator", "augment", "compat", "device", "scale", "server", "sizes", "scratch", "standin"],
-    1: ["fields"],
+    0: ["allocator", "augment", "compat", "device", "modes", "scale", "server", "sizes", "scratch", "standin"],
+    1: ["archives", "fields"],
     2: ["shapes"],
     3: ["draw", "models", "data"],
     4: ["trace", "plots", "effective"],

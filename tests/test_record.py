@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cnnlab import models, record
-from cnnlab.data import DataError
+from cnnlab.archives import DataError
 
 TINY = record.Recipe(
     "fast", {"width": 0.25}, (), {**record.SHARED, "epochs": 2, "lr": 0.01, "batch_size": 50}, False, 0.5, 60

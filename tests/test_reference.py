@@ -9,7 +9,8 @@ import torch
 
 from cnnlab import models
 from cnnlab.bench.recipes import RECIPES
-from cnnlab.data import DataError, FashionMNIST
+from cnnlab.archives import DataError
+from cnnlab.data import FashionMNIST
 from cnnlab.reference import __main__ as command
 from cnnlab.reference import measure as measuring
 from cnnlab.reference import reference

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import matplotlib
 
+from cnnlab.archives import DataError
 from cnnlab.bench.pairs import Options, measure
 from cnnlab.bench.recipes import EPOCHS, RECIPES, TRAIN_IMAGES
 from cnnlab.bench.report import markdown, write
-from cnnlab.data import DataError
 from cnnlab.device import DEVICES, PRECISIONS
 
 FOREVER = 1e9  # seconds; JSON has no infinity

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
 import io
 import os
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -18,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Subset
 
-from cnnlab import data
+from cnnlab import archives, data
 from cnnlab.bench.recipes import FEWEST_BATCHES, Job
 from cnnlab.bench.run import Run, first_steps, now, read_peak, replaced, start_peak
 from cnnlab.compat import load_d2l
@@ -31,15 +29,15 @@ def notes_folder() -> Iterator[Path]:
 
     Raises DataError where there are no archives.
     """
-    archives = data.find_archives()
-    if archives is None:
-        raise data.DataError("the benchmark needs the archives of Fashion-MNIST; set CNNLAB_DATA to their folder")
+    folder = archives.find_archives()
+    if folder is None:
+        raise archives.DataError("the benchmark needs the archives of Fashion-MNIST; set CNNLAB_DATA to their folder")
     with tempfile.TemporaryDirectory(prefix="cnnlab-bench-") as root:
         raw = Path(root, "data", "FashionMNIST", "raw")
         raw.mkdir(parents=True)
-        for name in data.ARCHIVES:
-            with gzip.open(archives / name) as packed, open(raw / name.removesuffix(".gz"), "wb") as unpacked:
-                shutil.copyfileobj(packed, unpacked)
+        for name in archives.ARCHIVES:
+            with archives.unpacked(archives.file_of(folder, name)) as content:
+                (raw / name.removesuffix(".gz")).write_bytes(content.read())
         here = Path(root, "notes")
         here.mkdir()
         yield here

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from cnnlab.archives import DataError
 from cnnlab.bench.recipes import RECIPES
-from cnnlab.data import DataError
 from cnnlab.record import add_arguments, asked_device
 from cnnlab.reference.files import write
 from cnnlab.reference.measure import load, measure

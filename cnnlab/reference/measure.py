@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import torch
 
+from cnnlab.archives import DataError
 from cnnlab.bench.machine import about
-from cnnlab.data import DataError, FashionMNIST, fashion_mnist
+from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.memory import step_memory
 from cnnlab.reference.rows import Row
 from cnnlab.trace import trace
