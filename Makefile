@@ -21,8 +21,9 @@ TEACH := $(VENV)/teach
 # Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first. abspath would split it at blanks.
 ifdef CNNLAB_DATA
 ifeq ($(filter /% ~% '% "%,$(firstword $(CNNLAB_DATA))),)
-export CNNLAB_DATA := $(CURDIR)/$(CNNLAB_DATA)
+override CNNLAB_DATA := $(CURDIR)/$(CNNLAB_DATA)
 endif
+export CNNLAB_DATA
 endif
 
 .PHONY: lab test lint unit nbval notebooks bench bench-explorers resolve clean
