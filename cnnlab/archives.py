@@ -128,6 +128,11 @@ def _read_idx(content: BinaryIO, digest) -> np.ndarray:
     return array
 
 
+def as_idx(array: np.ndarray) -> bytes:
+    """An array of uint8 as the content of an idx archive."""
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, dtype=">i4").tobytes() + array.tobytes()
+
+
 def _damaged(path: Path, reason: str) -> DataError:
     return DataError(
         f"{path} is damaged or not Fashion-MNIST ({reason}); delete it and run again to download it afresh, "

@@ -227,5 +227,10 @@ def split_off(images: np.ndarray, labels: np.ndarray, test_images: np.ndarray, t
 
 @functools.lru_cache(maxsize=1)
 def draw_arrays() -> Arrays:
-    """The stand-in set, in the shape of the real one."""
-    return split_off(*draw_standin(60_000, seed=1), *draw_standin(10_000, seed=2))
+    """The splits of the stand-in set, in the shape of the real one."""
+    return split_off(*draw_whole())
+
+
+def draw_whole() -> tuple[np.ndarray, ...]:
+    """The stand-in set as four archives would hold it: training images and labels, test images and labels."""
+    return *draw_standin(60_000, seed=1), *draw_standin(10_000, seed=2)

@@ -11,6 +11,7 @@ import IPython.display
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from cnnlab import archives, data, models
@@ -122,10 +123,21 @@ def test_a_diverging_run_is_no_measurement(few_archives):
         ours.run(job)
 
 
-def test_no_archives(monkeypatch):
+def test_without_archives_d2l_reads_the_drawn_garments(monkeypatch):
+    drawn = [part.numpy() for split in (blobs(300, 1), blobs(60, 2)) for part in (split.images[:, 0], split.labels)]
+    drawn = [part.astype(np.uint8) for part in drawn]
     monkeypatch.setattr(archives, "find_archives", lambda: None)
-    with pytest.raises(archives.DataError, match="needs the archives of Fashion-MNIST; set CNNLAB_DATA"):
-        theirs.notes_folder().__enter__()
+    monkeypatch.setattr(data, "draw_whole", lambda: drawn)
+    with theirs.notes_folder() as here:
+        theirs_set = torchvision.datasets.FashionMNIST(here.parent / "data")
+    assert np.array_equal(theirs_set.data.numpy(), drawn[0])
+    assert np.array_equal(theirs_set.targets.numpy(), drawn[1])
+
+
+def test_the_command_does_not_measure_drawn_garments(monkeypatch):
+    monkeypatch.setattr(command, "read_or_draw", lambda: (None, "drawn"))
+    with pytest.raises(SystemExit, match="a benchmark on drawn images means little; set CNNLAB_DATA"):
+        command.main(["--networks", "lenet"])
 
 
 def test_recipes_are_the_notes():

@@ -12,6 +12,7 @@ from cnnlab.archives import DataError
 from cnnlab.bench.pairs import Options, measure
 from cnnlab.bench.recipes import EPOCHS, RECIPES, TRAIN_IMAGES
 from cnnlab.bench.report import markdown, write
+from cnnlab.data import read_or_draw
 from cnnlab.device import DEVICES, PRECISIONS
 
 FOREVER = 1e9  # seconds; JSON has no infinity
@@ -43,6 +44,10 @@ def main(words: list[str] | None = None) -> None:
     if asked.full:
         options = Options(asked.device, asked.precision, TRAIN_IMAGES, FOREVER, asked.repeats, EPOCHS)
     try:
+        if read_or_draw()[1] == "drawn":
+            raise DataError(
+                "a benchmark on drawn images means little; set CNNLAB_DATA to a folder with the four archives"
+            )
         results = measure(asked.networks, options, lambda line: print(line, file=sys.stderr, flush=True))
     except (ValueError, DataError) as error:
         sys.exit(str(error))

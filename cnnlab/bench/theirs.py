@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import tempfile
 import warnings
@@ -25,19 +26,18 @@ from cnnlab.train import own_random
 
 @contextlib.contextmanager
 def notes_folder() -> Iterator[Path]:
-    """A folder to call d2l in: it looks for the unpacked archives in ../data, so copies of them lie there.
-
-    Raises DataError where there are no archives.
-    """
+    """A folder to call d2l in: it looks for the unpacked archives in ../data, so copies of them lie there, or of the
+    drawn garments where there are none."""
     folder = archives.find_archives()
-    if folder is None:
-        raise archives.DataError("the benchmark needs the archives of Fashion-MNIST; set CNNLAB_DATA to their folder")
     with tempfile.TemporaryDirectory(prefix="cnnlab-bench-") as root:
         raw = Path(root, "data", "FashionMNIST", "raw")
         raw.mkdir(parents=True)
-        for name in archives.ARCHIVES:
-            with archives.unpacked(archives.file_of(folder, name)) as content:
-                (raw / name.removesuffix(".gz")).write_bytes(content.read())
+        drawn = () if folder else map(archives.as_idx, data.draw_whole())
+        for name, content in itertools.zip_longest(archives.ARCHIVES, drawn):
+            if folder:
+                with archives.unpacked(archives.file_of(folder, name)) as packed:
+                    content = packed.read()
+            (raw / name.removesuffix(".gz")).write_bytes(content)
         here = Path(root, "notes")
         here.mkdir()
         yield here
