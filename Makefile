@@ -28,10 +28,8 @@ endif
 
 .PHONY: lab test lint unit nbval notebooks bench bench-explorers resolve clean
 
-# Notebooks from elsewhere show their saved drawings only once they are trusted.
 lab: $(READY)
-	@$(BIN)/jupyter trust notebooks/*.ipynb > /dev/null
-	$(BIN)/jupyter lab notebooks/00-start.ipynb $(ARGS)
+	$(BIN)/python -m cnnlab lab $(ARGS)
 
 test: lint unit nbval
 

@@ -37,7 +37,8 @@ def pytest_configure(config):
     option = config.option
     if getattr(option, "nbval", False):
         option.nbval_current_env = True
-        option.nbval_cell_timeout = min(option.nbval_cell_timeout, 300)
+        if not any(str(word).startswith("--nbval-cell-timeout") for word in config.invocation_params.args):
+            option.nbval_cell_timeout = 300  # of nbval's own 2000 a dead kernel would take each
         if option.nbval_sanitize_with is None:
             option.nbval_sanitize_with = str(ROOT / "tests" / "nbval_sanitize.cfg")
 

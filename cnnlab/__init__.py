@@ -8,6 +8,7 @@ A map, from the ground up:
     scratch      layers written out from their definition
     compat       torchvision and d2l, imported with care
     device       which processor, which precision
+    seeding      random numbers from generators of one's own, which other threads neither change nor notice
     modes        a look at a learner's network: modes, generators and hooks given back
     allocator    memory that training frees stays with the process until it ends
     scale        a laptop's run or the notes' full recipe
@@ -23,10 +24,12 @@ A map, from the ground up:
     history      what a training run leaves behind
     progress     the live curve in a notebook, a bar in a terminal, silence elsewhere
     settings     what each setting of a training run may be, and the optimizer and schedule it asks for
+    doctor       what is wrong with a network or with data, before anything is trained
     train        train_epoch, evaluate, fit
     journal      what the chapters measured on this machine, one network beside the others
     explore      the widgets
     server       an extension of Jupyter's server: a slider's answer goes out at once
+    lab          `python -m cnnlab lab`: JupyterLab with the course's settings
     bench        `python -m cnnlab.bench`: the networks trained here and by d2l in turn, measured side by side
     record       `python -m cnnlab.record`: the fast network for several seeds, seconds and test accuracy
     reference    `python -m cnnlab.reference`: the notes' recipes and ours over several seeds, as a table

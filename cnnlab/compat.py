@@ -22,15 +22,17 @@ def load_torchvision() -> ModuleType:
 
 
 def load_d2l() -> ModuleType:
-    """The module the notes call `d2l`, that is `d2l.torch` of d2l 0.17.0, with the one name it misses restored.
+    """The module the notes call `d2l`, that is `d2l.torch` of d2l 0.17.0, drawing in the format of the notebook.
 
-    It calls IPython.display.set_matplotlib_formats before every figure. IPython 9 has it no longer; the
-    function lives on in matplotlib_inline, so that is where it is taken from. (0.17.0 is the last release
-    without pins that no current Python can meet.)
+    By itself it calls IPython.display.set_matplotlib_formats("svg") before every figure, and so turns all later
+    pictures of the notebook into SVG, which an untrusted notebook does not show. IPython 9 has that name no longer;
+    it is restored from matplotlib_inline. (0.17.0 is the last release without pins that no current Python can meet.)
     """
     from IPython import display
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
     if not hasattr(display, "set_matplotlib_formats"):
         display.set_matplotlib_formats = set_matplotlib_formats
-    return importlib.import_module("d2l.torch")
+    module = importlib.import_module("d2l.torch")
+    module.use_svg_display = lambda: None
+    return module

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from torch import nn
+
+from cnnlab.modes import as_input, looked_at, tensors
 
 
 def effective_field(
@@ -35,9 +34,9 @@ def effective_field(
         raise ValueError(
             f"images of {tuple(images.shape[2:])} are not of image_size {(height, width)}; give one size for both"
         )
-    like = next(model.parameters(), images)
-    inputs = images.to(like.device, like.dtype).detach().requires_grad_()
-    maps = _map_of(model, _named(model, layer), inputs, layer)
+    _check_named(model, layer)
+    inputs = as_input(model, images).detach().requires_grad_()
+    maps = _map_of(model, inputs, layer)
     row, column = _place(maps, unit, layer)
     # Every channel with a chance weight of its own, or two that see alike could cancel in all images.
     weights = torch.randn(maps.shape[:2], generator=noise).to(maps)
@@ -46,43 +45,26 @@ def effective_field(
     return field / field.max() if field.max() > 0 else field
 
 
-def _named(model: nn.Module, layer: str) -> nn.Module:
-    modules = dict(model.named_modules())
+def _check_named(model: nn.Module, layer: str) -> None:
+    modules = dict(getattr(model, "_orig_mod", model).named_modules(remove_duplicate=False))
     if not layer or layer not in modules:
         known = ", ".join(name for name, module in modules.items() if name and not list(module.children()))
         raise ValueError(f"layer={layer!r} is not in the model; choose one of {known}")
-    return modules[layer]
 
 
-def _map_of(model: nn.Module, module: nn.Module, inputs: torch.Tensor, layer: str) -> torch.Tensor:
+def _map_of(model: nn.Module, inputs: torch.Tensor, layer: str) -> torch.Tensor:
     kept: list[torch.Tensor] = []
-    hook = module.register_forward_hook(lambda _, __, output: kept.append(_copy(output)))
-    try:
-        with _evaluating(model), torch.enable_grad():
-            model(inputs)
-    finally:
-        hook.remove()
-    if not kept or not isinstance(kept[-1], torch.Tensor) or kept[-1].ndim != 4:
-        shape = tuple(kept[-1].shape) if kept and isinstance(kept[-1], torch.Tensor) else None
+
+    def keep(_name: str, _inputs: tuple, out: object) -> None:
+        kept[:] = [made.clone() for made in tensors(out)[:1]]  # a copy: the next layer may work in place
+
+    # Evaluation mode, since dropout and batch statistics would blur the field.
+    with looked_at(model, [layer], keep) as net, torch.enable_grad():
+        net(inputs.clone())  # a first layer in place cannot write into what gradients are asked for
+    if not kept or kept[0].ndim != 4:
+        shape = tuple(kept[0].shape) if kept else None
         raise ValueError(f"layer={layer!r} puts out {shape}, which is no map (B, C, H, W); choose a layer before it")
-    return kept[-1]
-
-
-def _copy(output: object) -> object:
-    # A ReLU in place after the layer would change what was kept.
-    return output.clone() if isinstance(output, torch.Tensor) else output
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    # Dropout and batch statistics would blur the field; each part gets its own mode back.
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    return kept[0]
 
 
 def _place(maps: torch.Tensor, unit: tuple[int, int] | None, layer: str) -> tuple[int, int]:

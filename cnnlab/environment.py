@@ -69,12 +69,17 @@ def check_torchvision() -> Check:
 
 def check_device() -> Check:
     try:
-        from cnnlab.device import describe, has_bf16, pick_device
+        import torch
+
+        from cnnlab.device import describe, has_bf16, pick_device, unusable
     except (ImportError, OSError):
         return Check("device", "unknown without torch", "note")
     device = pick_device()
-    precision = "bf16" if has_bf16(device) else "fp32"
-    return Check("device", f"{describe(device)}, {precision}")
+    found = f"{describe(device)}, {'bf16' if has_bf16(device) else 'fp32'}"
+    cards = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    if left_out := [f"cuda:{card} is not used: {why}" for card in cards if (why := unusable(card))]:
+        return Check("device", found, "note", f"{'; '.join(left_out)}; a torch built for that card would use it")
+    return Check("device", found)
 
 
 def check_cores() -> Check:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import json
 import os
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnlab.draw.curve import WIDTH, on_paper, training_curve
+from cnnlab.draw.svg import escaped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +101,7 @@ class History:
     def _repr_html_(self) -> str:
         result = self._result()
         tables = [_table("result", result), _table("settings", self.settings), _table("environment", self.environment)]
-        note = f'<p style="margin:4px 0"><b>Stopped:</b> {html.escape(self.stopped)}</p>' if self.stopped else ""
+        note = f'<p style="margin:4px 0"><b>Stopped:</b> {escaped(self.stopped)}</p>' if self.stopped else ""
         return (
             '<div style="max-width:900px;font-size:13px">'
             + self._image()
@@ -114,7 +114,7 @@ class History:
     def _image(self) -> str:
         # Of a drawing in the page JupyterLab leaves the bare words where it does not trust a notebook; an image stays.
         picture = b64encode(on_paper(self.svg()).encode()).decode()
-        alt = html.escape(self.summary())
+        alt = escaped(self.summary())
         return f'<img src="data:image/svg+xml;base64,{picture}" alt="{alt}" width="{WIDTH}" style="max-width:100%">'
 
     def _result(self) -> dict[str, str]:
@@ -135,8 +135,8 @@ class History:
 def _table(caption: str, rows: dict[str, Any]) -> str:
     cell = "text-align:left;padding:1px 8px 1px 0;border:none;vertical-align:top"
     lines = "".join(
-        f'<tr style="background:none"><td style="{cell};opacity:.75">{html.escape(str(name).replace("_", " "))}</td>'
-        f'<td style="{cell}">{html.escape(_words(value))}</td></tr>'
+        f'<tr style="background:none"><td style="{cell};opacity:.75">{escaped(str(name).replace("_", " "))}</td>'
+        f'<td style="{cell}">{escaped(_words(value))}</td></tr>'
         for name, value in rows.items()
     )
     head = f'<tr style="background:none"><th colspan="2" style="{cell};font-weight:600">{caption}</th></tr>'

@@ -6,13 +6,15 @@ One small JSON file an entry, in the user's own folder; a chapter that is run ag
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import asdict, dataclass, fields
-from html import escape
 from pathlib import Path
 
 import platformdirs
 from torch import nn
 
+from cnnlab.draw.svg import clean
+from cnnlab.draw.svg import escaped as escape
 from cnnlab.history import History, write_atomically
 from cnnlab.trace import trace
 
@@ -36,7 +38,10 @@ class Entry:
 
 
 def remember(chapter: str, network: str, model: nn.Module, history: History, folder: Path | None = None) -> Journal:
-    """Keep what `history` says of `model`, and return the journal up to this chapter."""
+    """Keep what `history` says of `model`, and return the journal up to this chapter.
+
+    Where the folder cannot be written, a RuntimeWarning says so, and the entry is in what comes back alone.
+    """
     settings = history.settings
     size = settings["image_size"]
     cost = trace(model, (1, 1, size, size))
@@ -54,22 +59,36 @@ def remember(chapter: str, network: str, model: nn.Module, history: History, fol
         settings["data"],
         history.environment["device"],
     )
-    folder = default_folder() if folder is None else folder
     text = json.dumps(asdict(entry), indent=2)
-    write_atomically(_path(folder, entry), lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
-    return journal(folder, until=chapter)
+    try:
+        folder = default_folder() if folder is None else folder
+        write_atomically(_path(folder, entry), lambda temporary: Path(temporary).write_text(text, encoding="utf-8"))
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home
+        warnings.warn(
+            f"the journal could not be written ({error}); this entry is shown, and not kept",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    else:
+        return journal(folder, until=chapter)
+    others = [each for each in journal(folder, until=chapter) if (each.chapter, each.network) != (chapter, network)]
+    return Journal(sorted([*others, entry], key=lambda each: f"{each.chapter} {each.network}"))
 
 
 def journal(folder: Path | None = None, until: str | None = None) -> Journal:
     """Every entry in order of its chapter, none after `until`. A file that cannot be read counts as not there."""
-    folder = default_folder() if folder is None else folder
-    found = [entry for path in sorted(folder.glob("*.json")) if (entry := _read(path))]
+    try:
+        folder = default_folder() if folder is None else folder
+        paths = sorted(folder.glob("*.json"))
+    except (OSError, RuntimeError):
+        paths = []
+    found = [entry for path in paths if (entry := _read(path))]
     return Journal([entry for entry in found if until is None or entry.chapter <= until])
 
 
 def default_folder() -> Path:
-    """Where entries are kept between runs."""
-    return Path(platformdirs.user_data_dir("cnnlab")) / "journal"
+    """Where entries are kept between runs. Raises RuntimeError where this user has no home."""
+    return Path(platformdirs.user_data_dir("cnnlab")).expanduser() / "journal"
 
 
 def _path(folder: Path, entry: Entry) -> Path:
@@ -128,8 +147,8 @@ HEAD = (
 
 def _cells(entry: Entry) -> tuple[str, ...]:
     return (
-        entry.chapter,
-        entry.network,
+        clean(entry.chapter),
+        clean(entry.network),
         f"{entry.image_size}×{entry.image_size}",
         f"{entry.parameters:,}",
         f"{entry.macs:,}",

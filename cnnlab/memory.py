@@ -1,8 +1,9 @@
 """Peak memory of one training step: forward, backward, one step of plain SGD.
 
-On a GPU the allocator's own statistics say it to the byte. On a CPU a fresh process does the step, and its peak
-resident memory before the network was built is taken from that after the step. Scratch space of the libraries and
-whole pages are in that number: it is good to some megabytes, so measure networks and batches well above these.
+On a GPU the allocator's own statistics say it, with the scratch space that cuDNN chooses for its convolutions. On a
+CPU a fresh process does the step, and its peak resident memory before the network was built is taken from that after
+the step. Scratch space of the libraries and whole pages are in that number: it is good to some megabytes, so measure
+networks and batches well above these.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from cnnlab.draw.curve import TRAIN, VALID
+from cnnlab.modes import as_input, looked_at, tensors
 
 CELL = 1.15  # inches a small picture
 WIDEST = 11.5  # inches a figure: wider ones are shrunk by the notebook until their titles cannot be read
@@ -70,18 +71,25 @@ def show_kernels(layer: nn.Conv2d, title: str = "", columns: int = 8):
 
 @torch.no_grad()
 def feature_maps(model: nn.Module, X: torch.Tensor, names: Sequence[str]) -> dict[str, torch.Tensor]:
-    """What the named layers of `model` put out for the batch X, in evaluation mode. name -> (B, C, H, W)."""
-    mode, kept, handles = model.training, {}, []
-    try:
-        model.eval()
-        for name in names:
-            keep = lambda _layer, _inputs, out, name=name: kept.__setitem__(name, out.float().cpu())  # noqa: E731
-            handles.append(model.get_submodule(name).register_forward_hook(keep))
-        model(X)
-    finally:
-        model.train(mode)
-        for handle in handles:
-            handle.remove()
+    """What the named layers of `model` put out for the batch X, in evaluation mode. name -> (B, C, H, W) float32.
+
+    X is moved to the model's device and dtype. The maps are copies on the CPU; of a layer called twice they are those
+    of the last call, and of one that puts out several tensors, the first. Raises ValueError for a layer without any.
+    """
+    kept: dict[str, torch.Tensor] = {}
+
+    def keep(name: str, _inputs: tuple, out: object) -> None:
+        for made in tensors(out)[:1]:
+            kept[name] = made.to("cpu", torch.float32, copy=True)  # a copy: the next layer may work in place
+
+    with looked_at(model, names, keep) as net:
+        net(as_input(net, X))
+    missing = [name for name in names if name not in kept]
+    if missing:
+        raise ValueError(
+            f"layer {missing[0]!r} put out no tensor in this run of {type(model).__name__}; "
+            f"choose a layer that its forward calls"
+        )
     return {name: kept[name] for name in names}
 
 

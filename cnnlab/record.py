@@ -20,6 +20,7 @@ from cnnlab.bench.machine import about
 from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.device import DEVICES, pick_device
 from cnnlab.history import History, write_atomically
+from cnnlab.seeding import own_random
 from cnnlab.train import evaluate, fit
 
 
@@ -81,9 +82,9 @@ def run(
 
     seconds: the training passes; seconds_in_all: with building the network and validation after every epoch.
     """
-    torch.manual_seed(seed)
     began = time.perf_counter()
-    net = models.build(recipe.network, **recipe.network_settings)
+    with own_random(seed):
+        net = models.build(recipe.network, **recipe.network_settings)
     history = fit(net, data, **recipe.training, seed=seed, progress=progress)
     in_all = time.perf_counter() - began
     judged, precision = Mirrored(net) if recipe.mirrored else net, history.settings["precision"]

@@ -1,4 +1,4 @@
-"""An extension that Jupyter's server finds once the package is installed: small messages of a kernel go out at once.
+"""An extension of Jupyter's server, in a JupyterLab that the course starts: small messages of a kernel go out at once.
 
 A slider's answer is a handful of small messages. The operating system holds the second of them back until the browser
 has acknowledged the first, and the browser takes its time with that: about 40 ms a move, more than all the drawing.

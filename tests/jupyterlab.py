@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from cnnlab.lab import with_settings
+
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 START_SECONDS, RUN_SECONDS = 60, 120
@@ -62,13 +64,13 @@ def write_notebook(path: Path, sources: Sequence[str]) -> Path:
     return path
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def _wait_for(url: str, process: subprocess.Popen) -> None:
+def wait_for(url: str, process: subprocess.Popen) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end:
         if process.poll() is not None:
@@ -84,7 +86,7 @@ def _wait_for(url: str, process: subprocess.Popen) -> None:
 @contextmanager
 def server(folder: Path, python: str = sys.executable) -> Iterator[str]:
     """A JupyterLab that serves `folder` to this machine alone, with settings of its own; yields its address."""
-    port = _free_port()
+    port = free_port()
     private = folder / ".jupyter-private"
     names = (
         "JUPYTER_CONFIG_DIR",
@@ -95,13 +97,13 @@ def server(folder: Path, python: str = sys.executable) -> Iterator[str]:
         "XDG_DATA_HOME",  # progress in the exercises
     )
     # The kernel is found through the interpreter in use, and the user's own Jupyter settings stay out of it.
-    environment = {**os.environ, **{name: str(private / name.lower()) for name in names}}
+    environment = with_settings({**os.environ, **{name: str(private / name.lower()) for name in names}})
     options = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"]
     options += ["--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True", f"--ServerApp.root_dir={folder}"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([python, "-m", "jupyterlab", *options], env=environment, **quiet) as process:
         try:
-            _wait_for(f"http://127.0.0.1:{port}", process)
+            wait_for(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -147,13 +149,9 @@ def open_notebook(
 
 
 def _set_theme(url: str, theme: str) -> None:
-    for plugin, settings in (
-        ("@jupyterlab/apputils-extension:themes", {"theme": THEMES[theme]}),
-        ("@jupyterlab/apputils-extension:notification", {"fetchNews": "false"}),
-    ):
-        body = json.dumps({"raw": json.dumps(settings)}).encode()
-        request = urllib.request.Request(f"{url}/lab/api/settings/{plugin}", data=body, method="PUT")
-        urllib.request.urlopen(request, timeout=10).close()
+    body = json.dumps({"raw": json.dumps({"theme": THEMES[theme]})}).encode()
+    address = f"{url}/lab/api/settings/@jupyterlab/apputils-extension:themes"
+    urllib.request.urlopen(urllib.request.Request(address, data=body, method="PUT"), timeout=10).close()
 
 
 def run_all(page, seconds: float = RUN_SECONDS) -> None:

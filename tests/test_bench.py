@@ -6,6 +6,7 @@ import json
 import struct
 import subprocess
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import IPython.display
 import numpy as np
@@ -95,7 +96,7 @@ def test_the_same_images(folder, one_worker):
 
 def test_drawing_draws_and_everything_is_given_back(folder, one_worker, monkeypatch):
     d2l = load_d2l()
-    before = {name: getattr(d2l, name) for name in ("Timer", "Animator", "use_svg_display")}
+    before = {name: getattr(d2l, name) for name in ("Timer", "Animator")}
     display, figures = IPython.display.display, []
     monkeypatch.setattr(theirs, "render", lambda figure: figures.append(len(figure.axes[0].lines)))
     job = Job(TINY, images=100, tests=30, device="cpu")
@@ -231,6 +232,14 @@ def test_rounds_go_there_and_back(monkeypatch):
     runs = pairs.in_turn(None, 2, None, lambda _: None)
     assert order == ["cnnlab", "drawing", "plain", "plain", "drawing", "cnnlab"]
     assert [len(done) for done in runs.values()] == [2, 2, 2]
+
+
+def test_the_card_named_is_the_card_used(monkeypatch):
+    asked = lambda device: SimpleNamespace(name=f"card {torch.device(device).index}", total_memory=2**34)  # noqa: E731
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", asked)
+    assert machine.about(torch.device("cuda:1"))["GPU"] == "card 1, 16 GiB"
+    assert machine.about(torch.device("cuda", 0))["GPU"] == "card 0, 16 GiB"
 
 
 def test_matrix_peak_counts_two_operations_a_product(monkeypatch):

@@ -28,6 +28,20 @@ def texts(page, name: str) -> list[str]:
     return line(page, name).locator("text").all_text_contents()
 
 
+# First of all, since a process drives one browser at a time and the page of the others stays open.
+def test_the_size_slider_reaches_its_end_and_a_button_leads_back(tmp_path):
+    cells = [
+        "from cnnlab.explore import ArchitectureExplorer\nexplorer = ArchitectureExplorer('alexnet', 224)\nexplorer"
+    ]
+    with jupyterlab.running(tmp_path, cells, width=1240, height=1500) as page:
+        slider(page, "size, px").press("Home")
+        page.locator(".stage [data-line] text", has_text="refuses its input").wait_for()
+        assert "1×8×8 → no output" in page.locator(".status").inner_text()
+        page.get_by_role("button", name="size = 224").click()
+        page.wait_for_function("!document.querySelector('.stage').textContent.includes('refuses its input')")
+        assert "1×224×224 → 10" in page.locator(".status").inner_text()
+
+
 def test_its_labels_keep_apart(page):
     jupyterlab.check_labels(page)
 

@@ -159,7 +159,7 @@ def test_a_channel_that_the_next_layer_lacks_is_explained_and_mended(page):
     page.locator(f"{MAPS} [data-go]").nth(12).click()
     wait_for_picture(page, MAPS, "conv2, channel 12")
     layer.select_option("act1")
-    wait_for_picture(page, MAPS, "No such channel")
+    wait_for_picture(page, MAPS, "No map to show")
     assert told(page) == "channel 12 is not in act1; it has channels 0 to 5."
     page.get_by_role("button", name="channel = 5").click()
     wait_for_picture(page, MAPS, "act1, channel 5")

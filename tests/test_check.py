@@ -1,5 +1,8 @@
 """The frame of the exercises: whatever an answer does becomes one sentence; slips are recognised; progress survives."""
 
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -310,13 +313,52 @@ def test_an_unknown_checker_is_named():
 
 
 def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):
-    monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
+    monkeypatch.setattr("cnnlab.check.judging.GRADING", True)
     with pytest.raises(CheckFailedError, match="the \\+ 1 is missing"):
         check.padding.out_size(lambda *a: right(*a) - 1)
     with pytest.raises(CheckFailedError, match="to do"):
         check.padding.out_size(...)
     assert check.padding.out_size(right) is None
     assert not file.exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [("autograde", ""), ("", "autograde")])
+def test_an_answer_cannot_change_whether_a_grader_executes(before, after):
+    code = (
+        f"import os; import cnnlab.check; os.environ['NBGRADER_EXECUTION'] = {after!r}\n"
+        "from cnnlab.check.judging import grading; print(grading())"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"NBGRADER_EXECUTION": before},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert run.stdout.strip() == str(bool(before))
+
+
+@pytest.mark.parametrize("words", [[], ["exercises"]])
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONIOENCODING": "ascii"},
+        {"PYTHONIOENCODING": "latin-1"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=lambda each: next(iter(each.values())),
+)
+def test_the_command_line_prints_under_any_encoding(words, environment, tmp_path):
+    clean = {name: value for name, value in os.environ.items() if name != "PYTHONIOENCODING"}
+    run = subprocess.run(
+        [sys.executable, "-m", "cnnlab", *words],
+        env=clean | {"XDG_DATA_HOME": str(tmp_path)} | environment,
+        capture_output=True,
+    )
+    assert b"Traceback" not in run.stderr
+    assert run.returncode in (0, 1)
+    assert b"?" in run.stdout  # a sign that this encoding does not have
 
 
 def test_command_line(monkeypatch, capsys, tmp_path):

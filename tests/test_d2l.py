@@ -38,8 +38,11 @@ class Loader:
         return self.split.batches(self.batch_size, seed)
 
 
-def test_the_missing_name_is_back(d2l):
-    d2l.use_svg_display()
+def test_the_missing_name_is_back_and_the_format_of_pictures_stays(d2l, monkeypatch):
+    asked = []
+    monkeypatch.setattr(IPython.display, "set_matplotlib_formats", lambda *formats: asked.append(formats))
+    d2l.plot([1, 2], [[3, 4]])
+    assert asked == []
     assert callable(d2l.train_ch6)
     assert load_d2l() is d2l
 

@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,15 +10,74 @@ from torch import nn
 
 from cnnlab import device as device_module
 from cnnlab.device import autocast, channels_last_pays, describe, has_bf16, pick_device, pick_precision
+from cnnlab.environment import check_device
 
 CPU = torch.device("cpu")
+
+
+def cards(monkeypatch, found: list[str]) -> None:
+    """A machine with these CUDA cards; torch computes on those called good."""
+
+    def ones(*_, device):
+        if found[torch.device(device).index] != "good":
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCUDA kernel ...")
+        return torch.zeros(1)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(found))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: len(found))
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"card {found[torch.device(device).index or 0]}")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (9, 0))
+    monkeypatch.setattr(device_module.torch, "ones", ones)
+    device_module.unusable.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def forget():
+    yield
+    device_module.unusable.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [(["old"], "cpu"), (["old", "good"], "cuda:1"), (["good", "old"], "cuda"), (["old", "old"], "cpu")],
+)
+def test_auto_passes_over_cards_that_torch_has_no_kernels_for(monkeypatch, found, expected):
+    cards(monkeypatch, found)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device() == torch.device(expected)
+    row = check_device()
+    assert row.state == ("note" if "old" in found else "ok")
+    if "old" in found:
+        assert f"cuda:{found.index('old')} is not used: torch" in row.remedy
+        assert "cannot compute on card old (CUDA error: no kernel image is available" in row.remedy
+        with pytest.raises(ValueError, match=r"device 'cuda:\d' cannot be used: .* no kernel image .*; use"):
+            pick_device(f"cuda:{found.index('old')}")
+
+
+@pytest.mark.parametrize("name", ["cuda:x", "cuda:", "auto:1", "cuda:-1", "gpu", "", "cuda:1:2"])
+def test_names_that_are_no_device(name):
+    with pytest.raises(ValueError, match=f"device '{name}' is not one of auto, cpu, cuda, mps, or cuda:1 and so on"):
+        pick_device(name)
+
+
+def test_a_card_by_its_number(monkeypatch):
+    cards(monkeypatch, ["good", "good"])
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    assert pick_device("cpu:0") == CPU
+    assert describe(pick_device("cuda:1")) == "cuda:1 (card good)"
+    with pytest.raises(ValueError, match="device 'cuda:2' does not exist here; there is cuda:0 to cuda:1"):
+        pick_device("cuda:2")
+    with pytest.raises(ValueError, match="device 'mps:1' does not exist here; there is mps"):
+        pick_device("mps:1")
 
 
 @pytest.mark.parametrize(
     ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
 )
 def test_auto_takes_cuda_before_mps_before_cpu(monkeypatch, cuda, mps, expected):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    cards(monkeypatch, ["good"] * cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
     assert pick_device("auto").type == expected
     assert pick_device(CPU) == CPU
@@ -96,7 +156,8 @@ def test_devices_in_words():
         ([7, 16], True),  # a little less
     ],
 )
-def test_narrow_batch_norms_decide_the_layout_from_a_third_on(norms, expected):
+def test_narrow_batch_norms_decide_the_layout_from_a_third_on(monkeypatch, norms, expected):
+    monkeypatch.setattr(device_module.platform, "machine", lambda: "x86_64")
     layers, channels = [], 1
     for width in norms:
         layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width)]
@@ -109,6 +170,17 @@ def test_narrow_batch_norms_decide_the_layout_from_a_third_on(norms, expected):
     assert all(map(torch.equal, before.values(), model.state_dict().values()))
 
 
-def test_other_devices_always_take_channels_last():
-    with torch.device("meta"):
-        assert channels_last_pays(nn.BatchNorm2d(2), torch.empty(1, 2, 3, 3)) is True
+@pytest.mark.parametrize(("kind", "machine", "expected"), [
+    ("cuda", "x86_64", True), ("mps", "arm64", False), ("cpu", "arm64", False), ("cpu", "aarch64", False),
+    ("cpu", "AMD64", True),
+])  # fmt: skip
+def test_channels_last_is_taken_where_it_was_measured(monkeypatch, kind, machine, expected):
+    monkeypatch.setattr(device_module.platform, "machine", lambda: machine)
+    images = SimpleNamespace(device=torch.device(kind))
+    assert channels_last_pays(nn.Conv2d(1, 2, 3), images) is expected
+
+
+def test_a_frozen_part_stays_so():
+    model = nn.Sequential(nn.BatchNorm2d(2).eval(), nn.BatchNorm2d(2))
+    channels_last_pays(model, torch.ones(1, 2, 3, 3))
+    assert [module.training for module in model.modules()] == [True, False, True]

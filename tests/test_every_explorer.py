@@ -96,6 +96,16 @@ def test_a_thousand_moves_leave_the_process_as_it_was_and_load_neither_torch_nor
 
 
 @each_explorer
+def test_its_display_carries_the_still_picture_beside_the_live_one(name):
+    explorer = made(name)
+    shown = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    assert shown["image/svg+xml"] == str(explorer.static())
+    assert shown["text/markdown"].startswith(f"![{name}(")
+    assert shown["text/plain"].startswith(f"{name}(")
+
+
+@each_explorer
 def test_one_change_is_one_picture(name):
     trait, values = MOVED[name]
     explorer, seen = made(name), []

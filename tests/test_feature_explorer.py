@@ -6,6 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 from base64 import b64decode
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -18,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 from cnnlab import models
-from cnnlab.data import CLASSES, Images
+from cnnlab.data import CLASSES, FashionMNIST, Images
 from cnnlab.draw import png, svg
 from cnnlab.explore import FeatureMapExplorer
 from cnnlab.explore.photo import Photo, PhotoError, read_photo
@@ -132,6 +133,17 @@ def test_the_kernel_behind_a_layer_is_that_of_the_convolution_before(layer):
     name, weights = FeatureMapExplorer(model, noise(), layer=layer, channel=5).kernel()
     assert name == "conv2"
     np.testing.assert_array_equal(weights, model.conv2.weight[5].detach().numpy())
+
+
+def test_the_kernel_is_a_copy_that_training_does_not_write_into():
+    model = lenet()
+    _, weights = FeatureMapExplorer(model, noise(), layer="conv1").kernel()
+    before = weights.copy()
+    with torch.no_grad():
+        model.conv1.weight.mul_(2)
+    np.testing.assert_array_equal(weights, before)
+    weights[:] = 0
+    assert model.conv1.weight.any()
 
 
 def test_a_sum_of_branches_has_no_single_kernel_and_says_so():
@@ -310,6 +322,213 @@ def test_the_code_gives_these_activations():
     names = {"model": explorer.network, "images": explorer.images}
     exec(explorer.code(), names)
     np.testing.assert_allclose(names["activations"].numpy(), explorer.activations, atol=1e-6)
+
+
+# ---- networks that put out more than scores, and layers in place -----------------------------------------------------
+
+
+@dataclass
+class Output:
+    maps: object
+    logits: object
+
+
+class Packed(nn.Module):
+    def __init__(self, pack):
+        super().__init__()
+        self.conv, self.act, self.fc = nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Linear(4 * 26 * 26, 10)
+        self.pack = pack
+
+    def forward(self, X):
+        maps = self.conv(X)
+        return self.pack(self.fc(self.act(maps.clone()).flatten(1)), maps)
+
+
+PACKS = {
+    "tuple": lambda scores, maps: (scores, maps),
+    "maps first": lambda scores, maps: [maps, (scores,)],
+    "dict": lambda scores, maps: {"logits": scores, "maps": maps},
+    "dataclass": lambda scores, maps: Output(maps, scores),
+    "labels first": lambda scores, maps: (scores.topk(2).indices, scores),
+}
+
+
+@pytest.mark.parametrize("pack", PACKS)
+def test_scores_come_from_the_first_tensor_with_one_for_each_class(pack):
+    model, images = Packed(PACKS[pack]).eval(), noise(4)
+    explorer = FeatureMapExplorer(model, images, image=2)
+    X = images.example(2)[0][None]
+    with torch.no_grad():
+        maps = model.conv(X)
+        shares = model.fc(maps.relu().flatten(1)).softmax(1)[0]
+    assert list(explorer.scores.values()) == pytest.approx(shares.tolist(), abs=1e-6)
+    np.testing.assert_allclose(explorer.activations, maps[0, 0].numpy(), atol=1e-6)
+
+
+def test_a_network_that_puts_out_maps_alone_has_no_scores():
+    explorer = FeatureMapExplorer(Packed(lambda scores, maps: {"maps": maps}), noise(4))
+    assert (explorer.scores, explorer.layers) == ({}, ["conv", "act"])
+    assert explorer.static()
+
+
+@pytest.mark.parametrize("layer", ["0", "1", "2"])
+def test_a_layer_in_place_does_not_change_what_is_shown_or_what_the_code_gives(layer):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.ReLU(inplace=True)).eval()
+    explorer = FeatureMapExplorer(net, noise(4), layer=layer, channel=1, image=3)
+    with torch.no_grad():
+        first = net[0](noise(4).example(3)[0][None])
+        expected = {"0": first.clone(), "1": first.relu(), "2": net[2](first.relu())}[layer]
+    np.testing.assert_allclose(explorer.activations, expected[0, 1].numpy(), atol=1e-6)
+    assert explorer.best(1)[0][1] >= explorer.activations.max() - 1e-5
+    np.testing.assert_allclose(code_of(explorer), explorer.activations, atol=1e-6)
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_network_whose_numbers_are_not_finite_is_said_to_be_so(broken):
+    model = lenet()
+    with torch.no_grad():
+        model.conv2.bias[3] = broken
+    explorer = FeatureMapExplorer(model, noise(), layer="conv1")
+    assert explorer.error is None
+    explorer.layer = "conv2"
+    assert explorer.error == "conv2 has activations of NaN or infinity; train the network at a lower learning rate"
+    assert repr(explorer).endswith("→ not finite)")
+    assert "Without finite numbers no image is the strongest." in said(parse(explorer))
+    assert explorer.static()
+    check_labels(parse(explorer))
+
+
+# ---- images of one's own ---------------------------------------------------------------------------------------------
+
+
+def code_of(explorer: FeatureMapExplorer) -> np.ndarray:
+    names = {"model": explorer.network, "images": explorer.images}
+    exec(explorer.code(), names)
+    return names["activations"].numpy()
+
+
+def batch(shape: tuple[int, ...], kind: str) -> object:
+    random = np.random.default_rng(0)
+    if kind == "bytes":
+        return torch.from_numpy(random.integers(0, 256, shape, dtype=np.uint8))
+    if kind == "array":
+        return random.random(shape)  # float64
+    return torch.from_numpy(random.normal(size=shape).astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", ["bytes", "array", "normal"])
+@pytest.mark.parametrize("shape", [(5, 9, 12), (5, 1, 9, 12), (5, 3, 12, 9), (5, 2, 9, 9)])
+def test_any_tensor_of_images_will_do(shape, kind):
+    torch.manual_seed(0)
+    images, channels = batch(shape, kind), shape[1] if len(shape) == 4 else 1
+    net = nn.Sequential(nn.Conv2d(channels, 3, 3), nn.Flatten(), nn.LazyLinear(4)).eval()
+    explorer = FeatureMapExplorer(net, images, image=2, channel=1)
+    X = torch.as_tensor(images).reshape(5, channels, *shape[-2:]).float() / (255 if kind == "bytes" else 1)
+    with torch.no_grad():
+        maps, shares = net[0](X), net(X).softmax(1)
+    np.testing.assert_allclose(explorer.activations, maps[2, 1].numpy(), atol=1e-5)
+    np.testing.assert_allclose(code_of(explorer), explorer.activations, atol=1e-5)
+    assert list(explorer.scores) == ["class 0", "class 1", "class 2", "class 3"]
+    assert list(explorer.scores.values()) == pytest.approx(shares[2].tolist(), abs=1e-5)
+    index, value, place = explorer.best(1)[0]
+    assert value == pytest.approx(maps[:, 1].max().item(), abs=1e-5)
+    assert maps[index, 1][place].item() == pytest.approx(value, abs=1e-5)
+    assert explorer.answer is None
+    seen = np.asarray(pictures(parse(explorer))[0])
+    assert seen.shape == (*shape[-2:], 3)[: 3 if channels == 3 else 2]
+    if kind == "bytes" and channels in (1, 3):
+        pixels = X[2].permute(1, 2, 0).numpy() * 255
+        np.testing.assert_array_equal(seen, np.rint(pixels).reshape(seen.shape))
+    check_labels(parse(explorer))
+
+
+def test_labels_and_names_of_classes():
+    net = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 3))
+    images, names = batch((6, 3, 8, 8), "bytes"), ["cat", "dog", "owl"]
+    for labels in ([0, 1, 2, 0, 1, 2], torch.arange(6) % 3, np.arange(6) % 3):
+        explorer = FeatureMapExplorer(net, images, image=5, labels=labels, classes=names)
+        assert (explorer.answer, list(explorer.scores)) == ("owl", names)
+        assert "right answer: owl" in said(parse(explorer))
+        assert [e.text for e in parse(explorer).iter(f"{SVG}text") if e.text.startswith("✓")] == ["✓ owl"]
+    plain = FeatureMapExplorer(net, images, labels=[2, 1, 0, 2, 1, 0])
+    assert (plain.answer, list(plain.scores)) == ("class 2", ["class 0", "class 1", "class 2"])
+    assert "right answer: not known" in said(parse(FeatureMapExplorer(net, images)))
+    assert FeatureMapExplorer(net, images).error is None
+    assert "6 is not there; the batch has images 0 to 5" in FeatureMapExplorer(net, images, image=6).error
+
+
+@pytest.mark.parametrize(
+    ("images", "more", "error", "expected"),
+    [
+        (lambda: [1, 2], {}, TypeError, "images of type list are no tensor or array; give a tensor or array of images"),
+        (lambda: np.array([[["a"]]]), {}, TypeError, "images of dtype <U1 cannot be a tensor"),
+        (lambda: torch.zeros(8, 8), {}, ValueError, "images of shape (8, 8) cannot be shown; give a tensor or array"),
+        (lambda: torch.zeros(0, 1, 8, 8), {}, ValueError, "images of shape (0, 1, 8, 8) cannot be shown"),
+        (
+            lambda: torch.zeros(2, 1, 8, 8).long(),
+            {},
+            ValueError,
+            "images of torch.int64 are neither bytes nor floats; convert them with .float() or .byte()",
+        ),
+        (
+            lambda: torch.zeros(2, 1, 8, 8),
+            {"labels": [1]},
+            ValueError,
+            "1 labels do not go with 2 images; give one label per image",
+        ),
+        (
+            lambda: torch.zeros(2, 1, 8, 8),
+            {"classes": ["a", "b", "a"]},
+            ValueError,
+            "classes has 'a' more than once; give each class a name of its own",
+        ),
+        (
+            noise,
+            {"labels": [1] * 12},
+            ValueError,
+            "a split of the course's data has labels and classes of its own; leave labels and classes out",
+        ),
+    ],
+)
+def test_images_that_cannot_be_shown_are_refused(images, more, error, expected):
+    with pytest.raises(error, match="^" + re.escape(expected)):
+        FeatureMapExplorer(nn.Conv2d(1, 1, 3), images(), **more)
+
+
+def test_all_three_splits_at_once_are_refused():
+    data = FashionMNIST(noise(), noise(), noise(), "drawn")
+    with pytest.raises(
+        TypeError, match=r"^images of type FashionMNIST are no tensor or array; give .* such as data.valid$"
+    ):
+        FeatureMapExplorer(lenet(), data)
+
+
+def test_a_batch_takes_no_picture_of_ones_own():
+    explorer = FeatureMapExplorer(nn.Sequential(nn.Conv2d(1, 1, 3)), torch.rand(2, 1, 8, 8))
+    assert explorer.file.disabled
+    explorer.upload(file_of(garment(235, 5)), "a.png")
+    assert (explorer.photo, explorer.says.value) == (None, explorer.refused)
+    assert explorer.refused == "a.png cannot be made ready as the batch was; put it into the tensor of images instead"
+
+
+def test_the_strongest_images_are_looked_for_without_augmentation():
+    images, model = noise(6).with_augment("flip", "crop"), lenet()
+    explorer = FeatureMapExplorer(model, images, layer="conv1")
+    index, value, place = explorer.best(1)[0]
+    explorer.image = index
+    assert explorer.activations[place] == pytest.approx(value)
+    np.testing.assert_allclose(code_of(explorer), explorer.activations, atol=1e-6)
+
+
+@pytest.mark.parametrize("augment", [(), ("flip", "crop")])
+def test_the_code_of_a_picture_of_ones_own_reads_its_file(tmp_path, monkeypatch, augment):
+    monkeypatch.chdir(tmp_path)
+    content = file_of(garment(235, 5))
+    (tmp_path / "my shirt.png").write_bytes(content)
+    explorer = FeatureMapExplorer(lenet(), noise().with_augment(*augment), channel=2)
+    explorer.upload(content, "my shirt.png")
+    np.testing.assert_allclose(code_of(explorer), explorer.activations, atol=1e-6)
 
 
 # ---- one's own picture -----------------------------------------------------------------------------------------------

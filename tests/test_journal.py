@@ -52,3 +52,26 @@ def test_the_users_folder_is_the_default(monkeypatch, tmp_path):
     remember("05", "LeNet", models.build("lenet"), history(0.9))
     assert [path.name for path in (tmp_path / "cnnlab" / "journal").iterdir()] == ["05 LeNet.json"]
     assert journal()[0].valid_accuracy == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize("kind", ["a file in its place", "no home", "read only"])
+def test_a_home_that_cannot_be_written_costs_the_keeping_only(monkeypatch, tmp_path, kind):
+    data = tmp_path / "share"
+    if kind == "a file in its place":
+        data.write_text("")
+    if kind == "read only":
+        remember("04", "Before", models.build("lenet"), history(0.8), data / "journal")
+        remember("05", "LeNet", models.build("lenet"), history(0.7), data / "journal")
+        monkeypatch.setattr("cnnlab.history.tempfile.mkstemp", refuse)
+    named = "~a-user-who-is-not-here" if kind == "no home" else str(data)
+    monkeypatch.setattr("cnnlab.journal.platformdirs.user_data_dir", lambda _name: named)
+    with pytest.warns(RuntimeWarning, match="journal could not be written .*; this entry is shown, and not kept"):
+        shown = remember("05", "LeNet", models.build("lenet"), history(0.9))
+    assert [(entry.chapter, entry.valid_accuracy) for entry in shown][-1] == ("05", 0.9)
+    assert len(shown) == (2 if kind == "read only" else 1)
+    assert "0.9000" in repr(shown)
+    assert len(journal()) == (2 if kind == "read only" else 0)
+
+
+def refuse(**_):
+    raise PermissionError(13, "Permission denied")

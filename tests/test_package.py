@@ -17,13 +17,13 @@ PACKAGE = ROOT / "cnnlab"
 
 # A module imports only from a strictly lower rank, so no cycle can form. `cnnlab` itself holds only the version.
 RANKS = {
-    0: ["allocator", "augment", "compat", "device", "modes", "scale", "server", "sizes", "scratch", "standin"],
-    1: ["archives", "fields"],
+    0: ["allocator", "augment", "compat", "lab", "modes", "scale", "server", "sizes", "scratch", "seeding", "standin"],
+    1: ["archives", "device", "fields"],
     2: ["shapes"],
     3: ["draw", "models", "data"],
     4: ["trace", "plots", "effective"],
     5: ["history", "explore"],
-    6: ["progress", "settings"],
+    6: ["doctor", "progress", "settings"],
     7: ["train"],
     8: ["check", "environment", "journal", "memory"],
     9: ["__main__", "bench"],

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from cnnlab import models
 from cnnlab.history import Epoch, History
@@ -49,6 +50,38 @@ def test_feature_maps_are_the_layers_own_and_hooks_are_removed():
     with pytest.raises(AttributeError, match="conv9"):
         feature_maps(model, X, ["conv1", "conv9"])
     assert not model.conv1._forward_hooks
+
+
+def test_feature_maps_are_copies_that_a_layer_in_place_does_not_reach():
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3), nn.Hardtanh(inplace=True))
+    X = torch.randn(2, 1, 9, 9)
+    maps = feature_maps(net, X, ["0", "1", "2"])
+    first = net[0](X).detach()
+    assert torch.equal(maps["0"], first)
+    assert torch.equal(maps["1"], first.relu())
+    assert torch.equal(maps["2"], net[2](first.relu()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_feature_maps_move_the_images_to_the_models_dtype(dtype):
+    net, X = nn.Sequential(nn.Conv2d(1, 4, 3)).to(dtype), torch.rand(2, 1, 9, 9)
+    maps = feature_maps(net, X, ["0"])["0"]
+    assert maps.dtype == torch.float32
+    assert torch.equal(maps, net(X.to(dtype)).float())
+
+
+def test_feature_maps_of_layers_with_several_outputs_or_none():
+    class Pair(nn.Module):
+        def forward(self, X):
+            return {"maps": 2 * X, "more": X}
+
+    net = nn.Sequential(Pair())
+    net[0].idle, X = nn.ReLU(), torch.rand(1, 1, 3, 3)
+    assert torch.equal(feature_maps(net, X, ["0"])["0"], 2 * X)
+    with pytest.raises(
+        ValueError, match=r"^layer '0.idle' put out no tensor in this run of Sequential; choose a layer"
+    ):
+        feature_maps(net, X, ["0", "0.idle"])
 
 
 def test_many_channels_are_cut_and_the_title_says_so():

@@ -3,17 +3,18 @@
 import dataclasses
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from cnnlab import models
-from cnnlab.bench.recipes import RECIPES
 from cnnlab.archives import DataError
+from cnnlab.bench.recipes import RECIPES
 from cnnlab.data import FashionMNIST
 from cnnlab.reference import __main__ as command
+from cnnlab.reference import files, reference
 from cnnlab.reference import measure as measuring
-from cnnlab.reference import reference
 from cnnlab.reference.files import read, write
 from cnnlab.reference.measure import Result, load, measure
 from cnnlab.reference.rows import KINDS, SHORT, SHORTER, SMALL, Row, in_fp32, rows
@@ -192,6 +193,32 @@ def test_the_file_follows_the_scale(result, monkeypatch, tmp_path):
     assert "not measured" not in reference("alexnet", folder=tmp_path)[1]
     monkeypatch.setenv("CNNLAB_SCALE", "full")
     assert "not measured" in reference("alexnet", folder=tmp_path)[1]
+
+
+def test_the_file_of_the_full_size_is_that_of_the_gpu_here(result, monkeypatch, tmp_path):
+    monkeypatch.setenv("CNNLAB_SCALE", "full")
+    for here, kept in (("mps", "mps"), ("cuda:1", "cuda"), ("cpu", "cuda")):
+        write({"alexnet ours": result}, tmp_path / here, kept)
+        monkeypatch.setattr(files, "pick_device", lambda here=here: torch.device(here))
+        assert "not measured" not in reference("alexnet", folder=tmp_path / here)[1]
+
+
+def test_apples_gpus_take_memory_from_the_processor(monkeypatch, quick, tiny_data):
+    """They keep no peak. The data says that it is on mps, and is not."""
+    asked = []
+    monkeypatch.setattr(measuring, "step_memory", lambda *args, **settings: asked.append(args[3]) or 0)
+    monkeypatch.setattr(measuring, "about", lambda device: {"device": str(device)})
+    for place in ("mps", "cpu"):
+        train = type("Split", (list,), {"device": torch.device(place)})()
+        measure(quick, SimpleNamespace(train=train), [])
+    assert asked == ["cpu", "cpu"]
+
+
+def test_a_rows_network_leaves_the_shared_generator_alone(quick):
+    shared = torch.get_rng_state()
+    one, other = quick.model(1), quick.model(1)
+    assert torch.equal(shared, torch.get_rng_state())
+    assert all(map(torch.equal, one.parameters(), other.parameters()))
 
 
 def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):

@@ -1,14 +1,19 @@
 """The server extension: Jupyter finds it, and a connection made through it sends small messages at once."""
 
+import json
+import os
 import socket
 import subprocess
 import sys
+import urllib.request
 
 from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
+from cnnlab import lab
 from cnnlab.server import _jupyter_server_extension_points, _load_jupyter_server_extension, undelayed
+from tests.jupyterlab import free_port, wait_for
 
 
 class Connection:
@@ -44,13 +49,33 @@ class TestConnection(AsyncHTTPTestCase):
         assert said == {"plain": "False", "undelayed": "True"}
 
 
-def test_jupyter_finds_the_extension_and_can_load_it():
-    command = [sys.executable, "-m", "jupyter", "server", "extension", "list"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    told = done.stdout + done.stderr
-    assert "cnnlab.server" in told
-    line = told[told.index("cnnlab.server") :].splitlines()[0]
-    assert "enabled" in line, told
+def test_the_courses_start_brings_its_settings_and_its_extension(tmp_path):
+    """A real server, started by `python -m cnnlab lab`, until it answers."""
+    port = free_port()
+    flags = ["--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
+    command = [sys.executable, "-m", "cnnlab", "lab", *flags]
+    own = {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings")}
+    log = tmp_path / "log"
+    with (
+        log.open("w") as told,
+        subprocess.Popen(command, cwd=tmp_path, env=os.environ | own, stdout=told, stderr=told) as process,
+    ):
+        try:
+            wait_for(f"http://127.0.0.1:{port}", process)
+            plugin = "@jupyter-widgets/jupyterlab-manager:plugin"
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab/api/settings/{plugin}", timeout=10) as answer:
+                saved = json.load(answer)["schema"]["properties"]["saveState"]["default"]
+        finally:
+            process.terminate()
+    assert saved is True
+    assert "cnnlab.server | extension was successfully loaded" in log.read_text()
+
+
+def test_settings_that_are_named_already_come_after_the_courses():
+    paths = lab.with_settings({"JUPYTER_CONFIG_PATH": "/elsewhere", "A": "b"})
+    assert paths["JUPYTER_CONFIG_PATH"].split(os.pathsep) == [str(lab.CONFIG), "/elsewhere"]
+    assert paths["A"] == "b"
+    assert lab.with_settings({})["JUPYTER_CONFIG_PATH"] == str(lab.CONFIG)
 
 
 def test_whatever_connection_is_configured_is_kept():

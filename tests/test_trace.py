@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import copy
+import random
 import warnings
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn.utils import parametrizations, prune
+from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model, get_model_weights
 
+from cnnlab.modes import tensors
 from cnnlab.shapes import ShapeError
 from cnnlab.trace import Trace, trace
 
@@ -604,7 +610,6 @@ def test_folding(depth, names):
 def test_tuples_and_dicts_of_outputs():
     assert trace(Apply(lambda x, a: (a(x), x), c(3)), (1, 1, 8, 8))[-1].out_shape == (1, 1, 6, 6)
     assert trace(Apply(lambda x, a: {"out": [a(x)]}, c(3)), (1, 1, 8, 8))[-1].receptive_field == 3
-    assert trace(Apply(lambda x, a: a(x) and None, nn.Identity()), (1, 1, 1, 1)).failure  # asks a tensor for its number
 
 
 def test_lazy_layers_learn_their_shape_in_the_stand_in_only():
@@ -817,12 +822,385 @@ def test_depth_is_a_level(depth):
 
 
 def test_a_model_that_cannot_be_copied():
-    model = nn.Sequential(c(3))
-    model.source = (line for line in "abc")
+    model = nn.Sequential(c(3), nn.Sequential(c(3)))
+    model[1].source = (line for line in "abc")
     with pytest.raises(
-        TypeError, match=r"^Sequential cannot be copied \(cannot pickle 'generator' object\); keep what"
+        TypeError,
+        match=r"^Sequential cannot be copied, since its attribute 1.source holds what cannot be "
+        r"\(cannot pickle 'generator' object\); take it out before the trace, or keep it outside the model$",
     ):
         trace(model, (1, 1, 9, 9))
+
+
+class Sealed(nn.Module):
+    def __deepcopy__(self, memo):
+        raise OSError("sealed")
+
+
+def test_a_model_that_refuses_to_be_copied():
+    with pytest.raises(TypeError, match=r"^Sealed cannot be copied \(sealed\); keep what cannot be copied outside"):
+        trace(Sealed(), (1, 1, 9, 9))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (lambda: nn.Conv2d, r"^Conv2d is a class and not a model; make one of it: trace\(Conv2d\(...\), shape\)$"),
+        (lambda: F.relu, "^function is not an nn.Module; put what is to be traced into the forward of a module$"),
+        (
+            lambda: torch.jit.script(nn.Sequential(c(3))),
+            r"^the model \(Sequential\) is scripted by torch.jit, which hides its layers; trace the module it was",
+        ),
+        (
+            lambda: nn.Sequential(torch.jit.trace(c(3), torch.zeros(1, 1, 9, 9))),
+            r"^0 \(Conv2d\) is scripted by torch.jit",
+        ),
+        (
+            lambda: torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(4, 3)), {nn.Linear}),
+            r"^0 \(Linear\) is quantised, which packs its weights away; trace the model before quantisation$",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_what_cannot_be_followed_is_refused(model, message):
+    with pytest.raises(TypeError, match=message):
+        trace(model(), (1, 1, 9, 9))
+
+
+# ---- models of all kinds, against PyTorch's run and its own count ----------------------------------------------------
+
+
+@dataclass
+class Output:
+    scores: object
+    more: object = None
+
+
+def slope(x, a):
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(a(x).square().sum(), x)[0]
+
+
+def mixed(x, a):
+    with torch.autocast("cpu", torch.bfloat16):
+        return a(x.bfloat16())
+
+
+def pruned():
+    layer = c(3)
+    prune.l1_unstructured(layer, "weight", 0.5)
+    return nn.Sequential(layer)
+
+
+def compiled_in_place():
+    model = nn.Sequential(c(3))
+    model.compile(backend="eager")
+    return model
+
+
+def compiled(model):
+    return torch.compile(model, backend="eager")
+
+
+def steps():
+    return torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.qint8)
+
+
+class Holder(nn.Module):
+    """A module with an attribute."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+
+@torch.compile(backend="eager")
+def compiled_sine(x):
+    return x.sin()
+
+
+IMAGE, SERIES = (1, 1, 8, 8), (2, 5, 8)
+ODD = {
+    "lstm": (lambda: nn.LSTM(8, 7, 2, batch_first=True), SERIES),
+    "gru both ways": (lambda: nn.GRU(8, 7, bidirectional=True), SERIES),
+    "rnn": (lambda: nn.RNN(8, 7), SERIES),
+    "lstm cell": (lambda: nn.LSTMCell(8, 7), (3, 8)),
+    "old weight norm": (lambda: nn.Sequential(nn.utils.weight_norm(c(3))), IMAGE),
+    "weight norm": (lambda: nn.Sequential(parametrizations.weight_norm(c(3))), IMAGE),
+    "orthogonal": (lambda: nn.Sequential(nn.Flatten(), parametrizations.orthogonal(nn.Linear(64, 8))), IMAGE),
+    "pruned": (pruned, IMAGE),
+    "compiled": (lambda: compiled(nn.Sequential(c(3), nn.ReLU())), IMAGE),
+    "compiled inside": (lambda: nn.Sequential(compiled(nn.Sequential(c(3), nn.ReLU())), c(3)), IMAGE),
+    "compiled in place": (compiled_in_place, IMAGE),
+    "compiled function": (lambda: Apply(lambda x, a: compiled_sine(a(x)), c(3)), IMAGE),
+    "checkpoint": (lambda: Apply(lambda x, a: checkpoint(a, x, use_reentrant=False), c(3)), IMAGE),
+    "old checkpoint": (lambda: Apply(lambda x, a: checkpoint(a, x, use_reentrant=True), c(3)), IMAGE),
+    "complex": (lambda: nn.Linear(4, 3, dtype=torch.complex64), (2, 4)),
+    "complex convolution": (lambda: c(3, dtype=torch.complex64), IMAGE),
+    "spectrum": (lambda: Apply(lambda x, a: torch.fft.irfft2(torch.fft.rfft2(a(x))), c(3)), IMAGE),
+    "half": (lambda: nn.Sequential(c(3), nn.BatchNorm2d(1)).half(), IMAGE),
+    "double": (lambda: nn.Sequential(c(3), nn.BatchNorm2d(1)).double(), IMAGE),
+    "bfloat16": (lambda: nn.Sequential(c(3), nn.Flatten(), nn.Linear(36, 3)).bfloat16(), IMAGE),
+    "by shape": (lambda: Apply(lambda x, a, b: a(x) if x.shape[-1] > 6 else b(x), c(3), c(1)), IMAGE),
+    "dataclass": (lambda: Apply(lambda x, a: Output(a(x), {"x": x}), c(3)), IMAGE),
+    "dataclass inside": (
+        lambda: Apply(lambda x, a, b: b(a(x).scores), Apply(lambda x, a: Output(a(x)), c(3)), c(3)),
+        IMAGE,
+    ),
+    "shared": (lambda: Apply(lambda x, a: a(a(x)), c(3)), IMAGE),
+    "vmap": (lambda: Apply(lambda x, a: torch.func.vmap(lambda row: row * 2)(a(x)), c(3)), IMAGE),
+    "functional": (
+        lambda: Apply(lambda x, a: torch.func.functional_call(a, dict(a.named_parameters()), (x,)), c(3)),
+        IMAGE,
+    ),
+    "empty start": (lambda: Apply(lambda x, a: torch.cat([torch.tensor([]), a(x)]), c(3)), IMAGE),
+    "data": (lambda: Apply(lambda x, a: a(x).data * 1, c(3)), IMAGE),
+    "graph": (lambda: torch.fx.symbolic_trace(nn.Sequential(c(3), nn.ReLU())), IMAGE),
+    "data parallel": (lambda: nn.DataParallel(nn.Sequential(c(3))), IMAGE),
+    "unfold": (lambda: Apply(lambda x, a: a(F.unfold(x, 3).mT), nn.Linear(9, 4)), IMAGE),
+    "bilinear": (lambda: Apply(lambda x, a: a(x, x), nn.Bilinear(4, 4, 3)), (2, 4)),
+    "item": (lambda: Apply(lambda x, a: a(x) * x.mean().item(), c(3)), IMAGE),
+    "item and lstm": (lambda: Apply(lambda x, a: a(x + x.mean().item())[0], nn.LSTM(8, 7)), SERIES),
+    "asserted": (lambda: Apply(lambda x, a: a(x) if not x.isnan().any() else None, c(3)), IMAGE),
+    "printed": (lambda: Apply(lambda x, a: (f"{x.mean():.2f}", a(x))[1], c(3)), IMAGE),
+    "numpy": (lambda: Apply(lambda x, a: torch.from_numpy(a(x).detach().numpy() * 2), c(3)), IMAGE),
+    "list": (lambda: Apply(lambda x, a: torch.tensor(a(x).tolist()), c(3)), IMAGE),
+    "mask": (lambda: Apply(lambda x, a: a(x)[a(x) > -9], c(3)), IMAGE),
+    "by chance": (lambda: Apply(lambda x, a: a(x) if torch.rand(1) < 0.5 else a(x) * 2, c(3)), IMAGE),
+    "sparse": (
+        lambda: Apply(lambda x, a: torch.sparse.mm(torch.eye(2).to_sparse(), a(x)), nn.Linear(4, 3)),
+        (2, 4),
+    ),
+    "nested": (lambda: Apply(lambda x, a: torch.nested.nested_tensor([a(x)[0]]).to_padded_tensor(0.0), c(3)), IMAGE),
+    "quantised constant": (
+        lambda: Apply(lambda x, a, b: a(x) + b.value.dequantize().sum(), c(3), Holder(steps())),
+        IMAGE,
+    ),
+    "autocast": (lambda: Apply(mixed, nn.Linear(4, 3)), (2, 4)),
+}
+READS = {
+    "item",
+    "item and lstm",
+    "asserted",
+    "printed",
+    "numpy",
+    "list",
+    "mask",
+    "by chance",
+    "sparse",
+    "nested",
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.filterwarnings("ignore")
+def test_models_of_all_kinds(name):
+    build, shape = ODD[name]
+    model = build()
+    found = trace(model, shape)
+    assert found.failure is None
+    dtype = next(p.dtype for p in model.parameters())
+    with (
+        torch.no_grad(),
+        torch.backends.mkldnn.flags(enabled=False),  # or an LSTM is one operation that nobody counts
+        torch.compiler.set_stance("force_eager"),
+        FlopCounterMode(display=False) as counter,
+    ):
+        out = model.eval()(torch.zeros(shape, dtype=dtype))
+    assert found[-1].out_shape == tuple(tensors(out)[0].shape)
+    assert found.params + found.unused_params == sum(p.numel() for p in model.parameters())
+    assert 2 * found.macs == counter.get_total_flops()
+    assert (found.real_run is not None) == (name in READS | {"autocast"})
+
+
+def test_a_gradient_inside_a_forward():
+    found = trace(Apply(slope, c(3)), (1, 1, 8, 8))
+    assert (found.failure, found.params, found.real_run) == (None, 10, None)
+    assert found.rows[0].out_shape == (1, 1, 6, 6)
+
+
+def test_attention_counts_its_projections():
+    # Four products of 10 vectors with 8 × 8 weights; queries times keys are activations on both sides.
+    for forward in (lambda x, a: a(x, x, x)[0], lambda x, a: a(x, x, x * x.mean().item())[0]):
+        found = trace(Apply(forward, nn.MultiheadAttention(8, 2, batch_first=True)), SERIES)
+        assert (found.macs, found.params, found[-1].out_shape) == (4 * 10 * 64, 4 * (64 + 8), SERIES)
+
+
+def test_rows_of_a_run_on_zeros_are_those_of_the_shapes():
+    """A number read at the end changes nothing about the rows before it."""
+    for build, side in ((resnet18, 64), (googlenet, 64), (densenet, 64)):
+        alone = trace(build(), (1, 1, side, side))
+        read = trace(Apply(lambda x, net: (y := net(x), y.sum().item())[0], build()), (1, 1, side, side))
+        assert alone.real_run is None
+        assert read.real_run.startswith("run on zeros, since shapes alone were not enough for the model (Apply)")
+        strip = [replace(row, name="", depth=0) for row in alone], [replace(row, name="", depth=0) for row in read]
+        assert strip[0] == strip[1]
+        assert read.real_run in repr(read)
+        assert "run on zeros" in read._repr_html_()
+
+
+def test_a_run_on_numbers_leaves_the_model_as_it_was():
+    class Reader(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.LazyLinear(3))
+            self.register_buffer("seen", torch.zeros(1))
+            self.kept, self.calls, self.random = [], 0, torch.Generator().manual_seed(5)
+
+        def forward(self, x):
+            self.seen += 1
+            CONSTANT.add_(1)
+            self.calls += 1
+            self.kept.append(super().forward(x))
+            noise = random.random() + np.random.rand() + torch.rand(1, generator=self.random) + torch.rand(1)
+            return self.kept[-1] if noise.item() > 9 else self.kept[-1] * 2
+
+    CONSTANT = torch.zeros(1)
+    model = Reader().train()
+    model[1].eval()
+    fired, flags = [], (torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled)
+    model[0].register_forward_hook(lambda *_: fired.append(1))
+    for lazy in (True, False):
+        numbers = [*model[1].state_dict().values(), model.seen, CONSTANT, model.random.get_state()]
+        before = [number.clone() for number in numbers], model.calls, len(model.kept), len(fired)
+        chance = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+        modes = [module.training for module in model.modules()]
+        found = trace(model, (1, 1, 8, 8))
+        assert found.real_run
+        assert found.params == 40 + 8 + 6 * 3 + 3
+        assert not lazy or model[2].has_uninitialized_params()
+        numbers[-1] = model.random.get_state()
+        assert all(map(torch.equal, numbers, before[0]))
+        assert (model.calls, len(model.kept), len(fired)) == before[1:]
+        assert chance == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+        assert modes == [module.training for module in model.modules()]
+        assert flags == (torch.backends.mkldnn.enabled, torch.backends.cudnn.enabled)
+        assert torch.backends.mha.get_fastpath_enabled()
+        if lazy:
+            model(torch.zeros(1, 1, 8, 8))  # after a real call there are activations in a list, with their graph
+
+
+def test_what_comes_back_from_numbers_has_no_known_field():
+    for forward in (
+        lambda x, a: a(torch.from_numpy(a(x).detach().numpy())),
+        lambda x, a: a(torch.tensor(a(x).tolist())),
+        lambda x, a: a(nn.Parameter(a(x).flip(2))),
+    ):
+        rows = trace(Apply(forward, c(3)), (1, 1, 9, 9)).rows
+        assert (rows[0].receptive_field, rows[1].receptive_field) == (3, None)
+
+
+def test_a_model_on_the_meta_device_is_run_on_zeros_too():
+    model = on_meta(lambda: Apply(lambda x, a: a(x) * x.mean().item(), c(3)))
+    found = trace(model, (1, 1, 9, 9))
+    assert (found.failure, found[0].out_shape, found.params) == (None, (1, 1, 7, 7), 10)
+
+
+def test_where_zeros_do_not_do_a_tensor_may():
+    def picky(x, a):
+        assert x.max() > 0
+        return a(x)
+
+    failure = trace(Apply(picky, c(3)), (1, 1, 9, 9)).failure
+    assert "AssertionError" in failure
+    assert failure.endswith("; if zeros are the reason, give a tensor in place of the shape")
+    found = trace(Apply(picky, c(3)), torch.ones(1, 1, 9, 9))
+    assert (found.failure, found[0].out_shape) == (None, (1, 1, 7, 7))
+    assert found.real_run.startswith("run on the tensors given, since")
+
+
+def test_an_error_that_numbers_do_not_mend_is_told_in_torchs_words():
+    found = trace(Apply(lambda x, a: a(x).view(5, -1), c(3)), (1, 1, 9, 9))
+    with pytest.raises(RuntimeError) as error:
+        torch.zeros(1, 1, 7, 7).view(5, -1)
+    assert str(error.value) in found.failure
+    assert found.real_run is None
+
+
+# ---- inputs ----------------------------------------------------------------------------------------------------------
+
+
+class Guided(nn.Module):
+    """An image, a vector, indices and a setting."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.linear, self.embedding = nn.Conv2d(1, 4, 3), nn.Linear(10, 4), nn.Embedding(7, 4)
+
+    def forward(self, x, vector, *, indices=None, state=(0, 0), scale=1.0):
+        more = self.linear(vector) + (0 if indices is None else self.embedding(indices)) + state[0] * scale
+        return self.conv(x) * more[:, :, None, None]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "named"),
+    [
+        (((2, 1, 8, 8), (2, 10)), {}),
+        (((2, 1, 8, 8), torch.ones(2, 10)), {"indices": torch.tensor([3, 6]), "scale": 2.0}),
+        ((torch.ones(2, 1, 8, 8),), {"vector": (2, 10), "state": ((2, 4), torch.ones(1))}),
+        ((), {"x": [2, 1, 8, 8], "vector": torch.Size([2, 10]), "indices": torch.zeros(2, dtype=torch.int32)}),
+        (((2, 1, 8, 8), (2, 10)), {"indices": torch.empty(2, dtype=torch.long, device="meta")}),
+    ],
+)
+@pytest.mark.parametrize("reads", [False, True])
+def test_several_inputs_by_position_and_by_name(inputs, named, reads):
+    model = Guided()
+    if reads:
+        model.linear = Apply(lambda x, a: a(x) + x.sum().item(), model.linear)
+    found = trace(model, *inputs, **named)
+    assert found.failure is None
+    used = 40 + 44 + (28 if "indices" in named else 0)
+    assert (found.params, found.unused_params) == (used, 112 - used)
+    assert found.macs == 2 * (4 * 9 * 36 + 40)
+    assert (found[-1].out_shape, found[-1].receptive_field) == ((2, 4, 6, 6), 3)
+    assert found.input_shape == (2, 1, 8, 8)
+    assert (2, 10) in found.more_shapes
+    assert "2×1×8×8, 2×10" in repr(found)
+
+
+def test_two_images_have_one_field():
+    model = Apply(lambda pair, a, b: a(pair[0]) + b(pair[1]), c(3), c(5, padding=1))
+    found = trace(model, ((1, 1, 8, 8), (1, 1, 8, 8)))
+    assert (found[-1].receptive_field, found.failure) == (5, None)
+
+
+def test_a_list_of_images_without_a_batch_axis():
+    model = Apply(lambda images, a: [a(image) for image in images], c(3))
+    found = trace(model, [(1, 9, 8), torch.zeros(1, 7, 7)])
+    assert [row.out_shape for row in found] == [(1, 7, 6), (1, 5, 5)]
+    assert [row.receptive_field for row in found] == [None, None]
+
+
+def test_indices_of_an_embedding():
+    model = nn.Sequential(nn.Embedding(10, 4), nn.Linear(4, 2))
+    for found in (trace(model, (3, 5), dtype=torch.long), trace(model, torch.zeros(3, 5, dtype=torch.long))):
+        assert [row.out_shape for row in found] == [(3, 5, 4), (3, 5, 2)]
+        assert (found.params, found.macs) == (50, 3 * 5 * 8)
+    assert "give dtype=torch.long, or a tensor of indices" in trace(model, (3, 5)).failure
+    assert trace(model[0], torch.zeros(3, dtype=torch.long))[0].out_shape == (3, 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.bfloat16])
+def test_a_model_is_traced_in_its_dtype(dtype):
+    found = trace(nn.Sequential(nn.Conv2d(1, 4, 3), nn.Flatten(), nn.Linear(144, 2)).to(dtype), (1, 1, 8, 8))
+    assert [row.activation_bytes for row in found] == [144 * dtype.itemsize, 0, 2 * dtype.itemsize]
+
+
+def test_a_dtype_that_does_not_fit_is_refused_as_in_a_real_run():
+    for model, other in ((nn.Linear(4, 3), torch.long), (nn.Linear(4, 3).half(), torch.float32), (c(3), torch.float64)):
+        shape = (1, 1, 8, 4)
+        with pytest.raises(RuntimeError):
+            model(torch.zeros(shape, dtype=other))
+        assert trace(model, shape, dtype=other).failure
+    assert "give dtype=torch.float32, or a tensor of it" in trace(nn.Linear(4, 3), (2, 4), dtype=torch.long).failure
+    with pytest.raises(TypeError, match=r"^dtype='long' is not a torch.dtype; give one such as torch.float32"):
+        trace(c(3), (1, 1, 8, 8), dtype="long")
+
+
+def test_an_input_too_few():
+    assert "give a shape or a tensor for each input" in trace(Guided(), (1, 1, 8, 8)).failure
+    with pytest.raises(ShapeError, match=r"^a trace without an input has nothing to follow; give whole numbers"):
+        trace(c(3))
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------

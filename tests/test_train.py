@@ -1,9 +1,11 @@
 """Training: one epoch against hand-written steps, fit against d2l, interruption, divergence, checkpoints."""
 
+import contextlib
 import copy
 import dataclasses
 import json
 import re
+import threading
 import xml.etree.ElementTree as ET
 from base64 import b64decode
 from pathlib import Path
@@ -13,15 +15,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab import models
+from cnnlab import models, train
 from cnnlab.history import History
+from cnnlab.seeding import own_random
 from cnnlab.train import (
     DivergedError,
     epoch_seed,
     evaluate,
     fit,
     init_xavier,
-    own_random,
     train_epoch,
 )
 from tests.conftest import blobs
@@ -30,7 +32,7 @@ QUICK = {"epochs": 2, "lr": 0.05, "batch_size": 64, "precision": "fp32"}
 
 
 def small(seed: int = 0, dropout: float = 0.0) -> nn.Sequential:
-    with own_random(torch.device("cpu"), seed):
+    with own_random(seed):
         return nn.Sequential(
             nn.Conv2d(1, 4, 5, stride=2), nn.ReLU(), nn.Flatten(), nn.Dropout(dropout), nn.Linear(4 * 12 * 12, 10)
         )
@@ -150,6 +152,59 @@ def test_the_faster_layout_is_taken(tiny_data):
     assert fit(small(), tiny_data, **QUICK).settings["channels_last"] is True
 
 
+class Own(nn.Module):
+    """Freezes its batch norm where it is put in training mode, as learners write it."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.BatchNorm2d(1), *small(dropout=0.5))
+
+    def train(self, mode=True):
+        super().train(mode)
+        self.net[0].eval()
+        return self
+
+    def forward(self, X):
+        return self.net(X)
+
+
+def test_a_frozen_batch_norm_stays_frozen(tiny_data):
+    by_hand = nn.Sequential(nn.BatchNorm2d(1), *small(dropout=0.5))
+    by_hand[0].eval()
+    for model, norm in ((by_hand, by_hand[0]), (own := Own().train(), own.net[0])):
+        before, modes = copy.deepcopy(norm.state_dict()), [module.training for module in model.modules()]
+        fit(model, tiny_data, **QUICK)
+        evaluate(model, tiny_data.valid)
+        assert [module.training for module in model.modules()] == modes
+        assert torch.equal(norm.running_mean, before["running_mean"])
+        assert not torch.equal(norm.weight, before["weight"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_submodule_gets_its_own_mode_back(tiny_data, seed):
+    model = nn.Sequential(nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.1)), small(dropout=0.5))
+    draw = torch.Generator().manual_seed(seed)
+    for module in model.modules():
+        module.training = bool(torch.rand((), generator=draw) < 0.5)
+    modes = [module.training for module in model.modules()]
+    for work in (
+        lambda: fit(model, tiny_data, **QUICK),
+        lambda: evaluate(model, tiny_data.valid),
+        lambda: fit(nn.Sequential(model, StopAt(3)), tiny_data, **QUICK),
+        lambda: evaluate(nn.Sequential(model, nn.Linear(3, 3)), tiny_data.valid),
+    ):
+        with contextlib.suppress(RuntimeError):  # the last one does not fit
+            work()
+        assert [module.training for module in model.modules()] == modes
+
+
+def test_a_network_in_evaluation_mode_is_trained_in_training_mode(tiny_data):
+    model = nn.Sequential(nn.BatchNorm2d(1), *small()).eval()
+    fit(model, tiny_data, **QUICK)
+    assert model[0].num_batches_tracked == 20
+    assert not model.training
+
+
 def test_evaluation_in_batches_of_bounded_size(tiny_data):
     sizes = []
     model = small()
@@ -191,6 +246,36 @@ def test_interrupting_keeps_what_was_learned(tiny_data):
     assert repr(history).endswith("; stopped: interrupted in epoch 3)")
     assert any(not torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert evaluate(model, tiny_data.valid) > 0.5
+
+
+@pytest.mark.parametrize("where", ["describe", "pick_precision", "make_optimizer", "make_schedule", "pick_progress"])
+def test_interrupting_before_the_first_step_gives_the_history_too(tiny_data, monkeypatch, where):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, where, interrupted)
+    history = fit(small(), tiny_data, **QUICK)
+    assert (len(history), history.stopped) == (0, "interrupted in epoch 1")
+    assert "none finished" in history._repr_html_()
+    assert "0 of 2 epochs; stopped: interrupted in epoch 1" in repr(history)
+
+
+def test_an_interrupt_does_not_break_off_an_import(tmp_path, monkeypatch):
+    """What is broken off in the middle would be half there: torch's compiler cannot be imported a second time then."""
+    (tmp_path / "slow_module.py").write_text(
+        "import _thread\nfrom tests.test_train import GATE\n_thread.interrupt_main()\nwhole = GATE.wait(60)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        train.import_whole("slow_module")
+    GATE.set()
+    import slow_module
+
+    assert slow_module.whole
+    assert train.import_whole("slow_module") is None
+
+
+GATE = threading.Event()
 
 
 def test_a_loss_that_is_not_finite_stops_with_its_reason(tiny_data):
@@ -250,9 +335,61 @@ def test_checkpoint_of_another_run_is_refused(tiny_data, tmp_path):
     fit(small(), tiny_data, checkpoint=path, **QUICK)
     with pytest.raises(ValueError, match=r"made with lr=0.05, not 0.5; use the same settings, or another file"):
         fit(small(), tiny_data, checkpoint=path, **{**QUICK, "lr": 0.5})
-    path.write_bytes(b"not a checkpoint")
+
+
+def damaged(state: dict, name: str) -> dict:
+    return {key: value for key, value in state.items() if key != name}
+
+
+DAMAGES = {
+    "not a checkpoint": lambda path: path.write_bytes(b"not a checkpoint"),
+    "empty": lambda path: path.write_bytes(b""),
+    "another of torch's files": lambda path: torch.save(torch.ones(3), path),
+    "a whole network": lambda path: torch.save(small(), path),
+    **{f"cut at {part}": lambda path, part=part: path.write_bytes(path.read_bytes()[: path.stat().st_size * part // 8])
+       for part in range(1, 8)},
+    **{f"without {name}": lambda path, name=name: torch.save(damaged(torch.load(path), name), path)
+       for name in ("model", "optimizer", "scheduler", "history")},
+    **{f"other {name}": lambda path, name=name: torch.save(torch.load(path) | {name: {"a": 1}}, path)
+       for name in ("model", "optimizer", "history")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_refused_and_changes_nothing(tiny_data, tmp_path, damage):
+    path, model = tmp_path / "run.pt", small(seed=7)
+    fit(small(), tiny_data, checkpoint=path, **QUICK)
+    DAMAGES[damage](path)
+    before = copy.deepcopy(model.state_dict())
     with pytest.raises(ValueError, match=r"run.pt cannot be read; delete it to start afresh"):
-        fit(small(), tiny_data, checkpoint=path, **QUICK)
+        fit(model, tiny_data, checkpoint=path, **QUICK)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_checkpoint_of_another_network_with_as_many_weights_is_refused(tiny_data, tmp_path):
+    path = tmp_path / "run.pt"
+    fit(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), tiny_data, checkpoint=path, **QUICK)
+    other = nn.Sequential(nn.Flatten(), nn.Identity(), nn.Linear(784, 10))
+    with pytest.raises(ValueError, match=r"run\.pt holds the weights of another network; use another file"):
+        fit(other, tiny_data, checkpoint=path, **QUICK)
+
+
+def test_a_checkpoint_that_cannot_be_read_or_written(tiny_data, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("where a folder should be")
+    with pytest.warns(RuntimeWarning, match="could not be written .*; training goes on without it") as caught:
+        assert len(fit(small(), tiny_data, checkpoint=blocked / "run.pt", **QUICK)) == 2
+    assert len(caught) == 1
+
+
+def test_checkpoints_are_loaded_through_the_processor(tiny_data, tmp_path, monkeypatch):
+    """What AdamW counts its steps with has to stay there, wherever the weights are."""
+    asked, load = [], torch.load
+    monkeypatch.setattr(torch, "load", lambda *args, **more: asked.append(more["map_location"]) or load(*args, **more))
+    for epochs in (1, 2):
+        settings = {**QUICK, "epochs": epochs, "optimizer": "adamw", "lr": 1e-3}
+        fit(small(), tiny_data, checkpoint=tmp_path / "run.pt", **settings)
+    assert asked == ["cpu"]
 
 
 def test_checkpoint_that_would_run_code_is_not_loaded(tiny_data, tmp_path):
@@ -276,8 +413,11 @@ def test_failed_save_leaves_the_last_checkpoint(tiny_data, tmp_path, monkeypatch
         raise OSError("no space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(OSError, match="no space left"):
-        fit(small(), tiny_data, checkpoint=path, **{**QUICK, "epochs": 3})
+    with pytest.warns(RuntimeWarning, match=r"could not be written \(no space left.*\); training goes on") as caught:
+        history = fit(small(), tiny_data, checkpoint=path, **{**QUICK, "epochs": 4})
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert len(history) == 4
     assert path.read_bytes() == good
     assert [file.name for file in tmp_path.iterdir()] == ["run.pt"]
 
@@ -336,6 +476,56 @@ def test_xavier_bounds():
     assert not torch.equal(model.fc1.weight, other)
 
 
+def test_xavier_draws_biases_too_and_leaves_the_shared_generator_alone():
+    """As PyTorch's own layers do: uniform within one by the square root of a unit's inputs."""
+    nets = [models.build("lenet"), models.build("lenet")]  # biases are not the same
+    shared = torch.get_rng_state()
+    for net in nets:
+        init_xavier(net, seed=3)
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        assert torch.equal(one, other)
+    for layer, inputs in (("conv2", 6 * 25), ("fc1", 400), ("fc2", 120)):
+        largest = getattr(nets[0], layer).bias.abs().max().item()
+        assert 0.7 * inputs**-0.5 < largest <= inputs**-0.5
+    assert torch.equal(shared, torch.get_rng_state())
+    grouped = init_xavier(nn.Conv2d(4, 8, 3, groups=4), seed=0)
+    assert 18**-0.5 < grouped.bias.abs().max().item() <= 9**-0.5
+
+
+def test_xavier_weights_are_those_of_the_seed_alone():
+    net = models.build("lenet")
+    torch.manual_seed(5)
+    expected = [nn.init.xavier_uniform_(torch.empty_like(p)) for p in net.parameters() if p.dim() > 1]
+    ours = [p for p in init_xavier(net, seed=5).parameters() if p.dim() > 1]
+    assert all(map(torch.equal, ours, expected))
+
+
+def test_xavier_without_layers_biases_or_sizes():
+    assert list(init_xavier(nn.Sequential(nn.Flatten())).parameters()) == []
+    assert init_xavier(nn.Linear(3, 2, bias=False)).bias is None
+    with pytest.raises(ValueError, match=r"layer '1' is lazy and has no weights yet; give the network a batch first"):
+        init_xavier(nn.Sequential(nn.Flatten(), nn.LazyLinear(10)))
+
+
+def test_the_same_seed_gives_the_same_losses_while_another_thread_trains(tiny_data):
+    def losses(seed: int) -> list[float]:
+        return fit(small(dropout=0.5), tiny_data, seed=seed, progress=False, **QUICK).column("train_loss")
+
+    alone, together = [losses(seed) for seed in range(3)], [None] * 3
+    work = lambda seed: together.__setitem__(seed, losses(seed))  # noqa: E731
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    cells = []
+    for _ in range(20):
+        torch.manual_seed(0)
+        cells.append([torch.randn(50).sum().item() for _ in range(20)])
+    for thread in threads:
+        thread.join()
+    assert together == alone
+    assert all(cell == cells[0] for cell in cells)
+
+
 def test_diverged_error_is_an_arithmetic_error():
     assert issubclass(DivergedError, ArithmeticError)
 
@@ -350,3 +540,26 @@ def test_short_last_batches_of_any_size(tiny_data):
 def test_epoch_seeds_of_different_runs_do_not_meet():
     seeds = {epoch_seed(seed, epoch) for seed in range(5) for epoch in range(1, 100)}
     assert len(seeds) == 5 * 99
+
+
+def test_moments_are_those_of_the_devices_own_stream(monkeypatch):
+    """On cuda:1 an event of the current stream of cuda:0 would measure another card."""
+    marks = []
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self, stream):
+            self.at = len(marks)
+            marks.append(stream)
+
+        def elapsed_time(self, end):
+            return 1000 * (end.at - self.at)
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
+    spent = []
+    assert list(train.timed([1, 2], torch.device("cuda:1"), spent)) == [1, 2]
+    assert set(marks) == {"stream of cuda:1"}
+    assert sum(train.between(*pair) for pair in spent) == 3

@@ -18,8 +18,10 @@ from cnnlab import models, settings
 from cnnlab.draw import runs as drawing
 from cnnlab.draw.runs import STYLES, Line
 from cnnlab.explore import TrainingExplorer
+from cnnlab.explore.running import Run, train
 from cnnlab.explore.training import NETWORKS
 from cnnlab.progress import Silent, pick_progress
+from cnnlab.seeding import own_random
 from cnnlab.train import fit
 from tests.pictures import SVG, check_labels, said
 
@@ -169,6 +171,50 @@ def test_a_diverged_loss_shows_its_sentence_and_keeps_the_run(explorer):
     assert explorer.lr == 3000
     with pytest.warns(RuntimeWarning, match="the loss became"):  # elsewhere fit warns as ever
         fit(models.build("lenet"), explorer.data, lr=1e4)
+
+
+def test_a_network_that_is_no_number_from_the_start_is_offered_no_lower_rate(tiny_data):
+    def broken():
+        net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10))
+        torch.nn.init.constant_(net[1].weight, torch.nan)
+        return net
+
+    explorer = TrainingExplorer(fit, tiny_data, images=600, network="own", networks={"own": broken})
+    run = ran(explorer)
+    assert (run.state, run.reason.startswith("weight of layer '1' holds NaN")) == ("diverged", True)
+    assert list(explorer.remedies.changes) == []
+
+
+def test_stop_counts_before_the_first_step_too(explorer):
+    run = Run("A", 0, {name: getattr(explorer, name) for name in explorer._names})
+    run.stopping.set()
+    seen = []
+    train(run, fit, explorer.networks["lenet"], explorer.data, lambda: seen.append(run.state))
+    assert (run.state, run.history.stopped, len(run.history)) == ("stopped", "interrupted in epoch 1", 0)
+    assert run.trail == []
+    assert seen[-1] == "stopped"
+
+
+def test_a_run_and_a_cell_draw_from_their_own_seeds(explorer):
+    """Dropout in both, each repeated: the numbers are those of a run that is alone."""
+
+    def net():
+        with own_random(0):
+            return torch.nn.Sequential(
+                torch.nn.Flatten(), torch.nn.Linear(784, 20), torch.nn.Dropout(), torch.nn.Linear(20, 10)
+            )
+
+    cell = lambda: rows(fit(net(), explorer.data, epochs=1, batch_size=100, progress=False))  # noqa: E731
+    explorer.networks["dropped"] = net
+    alone, run_alone = cell(), rows(ran(explorer, network="dropped", epochs=4).history)
+    run = explorer.start()
+    torch.manual_seed(0)
+    shared = torch.get_rng_state()
+    found = [cell() for _ in range(5)]
+    assert torch.equal(shared, torch.get_rng_state())
+    explorer.wait(60)
+    assert found == [alone] * 5
+    assert rows(run.history) == run_alone
 
 
 def test_a_network_that_fails_says_why(tiny_data):
@@ -376,8 +422,8 @@ def test_the_static_twin_is_the_same_but_for_the_seconds(tiny_data):
     texts = []
     for _ in range(2):
         explorer = TrainingExplorer(fit, tiny_data, images=600, epochs=2)
-        ran(explorer)
-        text = str(explorer.static())
-        texts.append(text.replace(f">{explorer.runs[0].history.seconds:.1f}<", "><"))
+        history = ran(explorer).history
+        history.rows = [replace(row, seconds=1.0, seconds_loading=0.1) for row in history.rows]
+        texts.append(str(explorer.static()))
     assert texts[0] == texts[1]
     assert "Run A, lenet: done, validation accuracy" in texts[0]

@@ -39,7 +39,7 @@ def about(device: torch.device) -> dict[str, str]:
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         words["memory"] = f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / gigabytes:.1f} GiB"
     if torch.cuda.is_available():
-        card = torch.cuda.get_device_properties(0)
+        card = torch.cuda.get_device_properties(device if device.type == "cuda" else 0)
         words["GPU"] = f"{card.name}, {card.total_memory / gigabytes:.0f} GiB"
     return words
 

@@ -10,7 +10,8 @@ from torch import nn
 
 from cnnlab import models
 from cnnlab.device import pick_device, pick_precision
-from cnnlab.train import init_xavier, own_random
+from cnnlab.seeding import own_random
+from cnnlab.train import init_xavier
 
 EPOCHS = 10  # in the notes
 TRAIN_IMAGES, TEST_IMAGES = 55_000, 10_000  # our training split; the notes train on the other 5,000 too
@@ -66,7 +67,7 @@ class Job:
     def model(self) -> nn.Module:
         """The network with its first weights, those that train_ch6 draws after torch.manual_seed(seed)."""
         recipe = self.recipe
-        with own_random(torch.device("cpu"), self.seed):
+        with own_random(self.seed):
             model = models.build(recipe.network, image_size=recipe.image_size, **recipe.settings)
         return init_xavier(model, self.seed)
 

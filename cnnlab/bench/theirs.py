@@ -21,7 +21,6 @@ from cnnlab import archives, data
 from cnnlab.bench.recipes import FEWEST_BATCHES, Job
 from cnnlab.bench.run import Run, first_steps, now, read_peak, replaced, start_peak
 from cnnlab.compat import load_d2l
-from cnnlab.train import own_random
 
 
 @contextlib.contextmanager
@@ -52,7 +51,8 @@ def run(job: Job, folder: Path, draw: bool = False) -> Run:
         asked = now(device)
         train_iter, test_iter = loaders(d2l, job, folder)
         began = now(device)
-        with own_random(device, job.seed):
+        with torch.random.fork_rng():  # as it is in the notes: nothing else draws meanwhile
+            torch.manual_seed(job.seed)
             d2l.train_ch6(model, train_iter, test_iter, job.epochs, job.recipe.lr, device)
     (loss, accuracy, _), (*_, tested) = points[-2:]
     return Run(

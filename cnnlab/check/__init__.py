@@ -21,12 +21,16 @@ batch_norm, resnet, densenet.
 from __future__ import annotations
 
 import importlib
+import os
 from types import ModuleType
 
 from cnnlab.check.catalogue import MODULES
 from cnnlab.check.solved import pause, progress, reset
 
 __all__ = ["pause", "progress", "reset", *MODULES]
+
+# Whether nbgrader executes this notebook. Read once, here, so that an answer that runs later cannot set or delete it.
+GRADING = bool(os.environ.get("NBGRADER_EXECUTION"))
 
 
 def __getattr__(name: str) -> ModuleType:

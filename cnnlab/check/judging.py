@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from cnnlab.check import cells, process, solved
+from cnnlab.check import GRADING, cells, process, solved
 from cnnlab.check.calling import SECONDS, Runner, a_kind, in_words
 from cnnlab.check.catalogue import find
 from cnnlab.check.showing import call_text, grids, sizes, value_text
@@ -88,8 +87,8 @@ def exercise(judge: Callable[..., str] | None = None, *, fresh: bool = False):
 
 
 def grading() -> bool:
-    """Whether nbgrader executes this notebook; it says so in this variable."""
-    return bool(os.environ.get("NBGRADER_EXECUTION"))
+    """Whether nbgrader executed this notebook when cnnlab.check was first imported."""
+    return GRADING
 
 
 def filled(*answers: object) -> None:

@@ -12,6 +12,7 @@ STRIP, LINE = 172.0, 23.0  # px: height of the row of blocks, from line to line
 # Column: its left, its right, in px. Numbers stand at the right, bars below them.
 COLUMNS = {"parameters": (456, 566), "MACs": (582, 684), "memory": (700, 790), "field": (806, 884)}
 KIND, SHAPE = 226, 354
+AXES = {2: "", 3: "C × L", 4: "C × H × W", 5: "C×D×H×W"}  # of an output, by the number of the input's
 INKS = {"parameters": "kernel", "MACs": "output", "memory": "input"}
 
 
@@ -27,7 +28,7 @@ def architecture_picture(
 ) -> str:
     """The whole picture as SVG text. `chosen` is the path of the layer that is being changed."""
     top = STRIP + 30
-    content = strip(lines, in_shape) + _head(top)
+    content = strip(lines, in_shape) + _head(top, AXES.get(len(in_shape), AXES[4]))
     sums = {name: max(1, sum(_values(line)[name] for line in lines if line.counted)) for name in INKS}
     before = dict.fromkeys(INKS, 0)
     for number, line in enumerate(lines):
@@ -63,9 +64,9 @@ def _values(line: Line) -> dict[str, int]:
 # ---- the lines -------------------------------------------------------------------------------------------------------
 
 
-def _head(y: float) -> str:
+def _head(y: float, axes: str) -> str:
     content = svg.text("layer", MARGIN + 14, y, TEXT, "muted") + svg.text("kind", KIND, y, TEXT, "muted")
-    content += svg.text("output C × H × W", SHAPE, y, TEXT, "muted")
+    content += svg.text(f"output {axes}", SHAPE, y, TEXT, "muted")
     units = {"field": "field, px", "memory": "memory"}
     for name, (_, right) in COLUMNS.items():
         content += svg.text(units.get(name, name), right, y, TEXT, "muted", text_anchor="end")
@@ -97,7 +98,9 @@ def _row(line: Line, number: int, y: float, before: dict[str, int], sums: dict[s
 
 
 def _shape_of(line: Line) -> str:
-    return {"failed": "refuses its input", "after": "not reached"}.get(line.state) or shape_words(line.shape)
+    words = shape_words(line.shape)
+    words = words if svg.text_width(words, TEXT) < COLUMNS["parameters"][0] - SHAPE else words.replace(" ", "")
+    return {"failed": "refuses its input", "after": "not reached"}.get(line.state, words)
 
 
 def _cut(words: str, width: float) -> str:
@@ -139,7 +142,8 @@ def _brackets(lines: Sequence[Line], top: float) -> str:
 
 
 def _total(lines: Sequence[Line], y: float) -> str:
-    content = _rule(y) + svg.text("all", MARGIN + 14, y + 16, TEXT, font_weight=600)
+    words = "all" if all(line.state == "ok" for line in lines) else "all that ran"
+    content = _rule(y) + svg.text(words, MARGIN + 14, y + 16, TEXT, font_weight=600)
     for name in INKS:
         value = sum(_values(line)[name] for line in lines if line.counted)
         words = memory(value) if name == "memory" else short(value)

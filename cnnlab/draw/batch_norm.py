@@ -94,7 +94,7 @@ def _histogram(
             bars += svg.tag("rect", **spot, fill=svg.colour(ink), data_count=count)
     mean = sum(values) / len(values)
     sd = (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
-    words = f"{label}: mean {mean:.2f}, sd {sd:.2f}".replace("-", "−")
+    words = f"{label}: mean {mean:z.2f}, sd {sd:.2f}".replace("-", "−")
     content = back + bars + svg.text(words, LEFT[0], top - 8, 13, ink, font_weight=600)
     x = LEFT[0] + (LEFT[1] - LEFT[0]) * (mean - low) / (high - low)
     content += svg.tag("line", x1=x, x2=x, y1=top + 8, y2=bottom, stroke=svg.colour("ink"), stroke_dasharray="4 3")
@@ -107,7 +107,7 @@ def _axis(sides: tuple[float, float], ends: tuple[float, float], y: float) -> st
     for tick in nice_ticks(*ends, 7):
         x = sides[0] + (sides[1] - sides[0]) * (tick - ends[0]) / (ends[1] - ends[0])
         if sides[0] <= x <= sides[1]:
-            content += svg.text(f"{tick:g}".replace("-", "−"), x, y + 17, TEXT, "muted", text_anchor="middle")
+            content += svg.text(f"{tick:zg}".replace("-", "−"), x, y + 17, TEXT, "muted", text_anchor="middle")
     return content
 
 
@@ -130,14 +130,15 @@ def _lines(
 
     back = {"x": RIGHT[0] - 60, "y": top - 26, "width": RIGHT[1] - RIGHT[0] + 76, "height": TALL + 50, "rx": 4}
     content = svg.tag("rect", **back, fill="none", class_="back")
-    content += svg.text(f"{name} {running[-1]:.2f}".replace("-", "−"), RIGHT[0], top - 8, 13, "kernel", font_weight=600)
+    words = f"{name} {running[-1]:z.2f}".replace("-", "−")
+    content += svg.text(words, RIGHT[0], top - 8, 13, "kernel", font_weight=600)
     for tick in nice_ticks(low, high, 4):
         y = at(0, tick)[1]
         if top <= y <= bottom:
             content += svg.tag(
                 "line", x1=RIGHT[0], x2=RIGHT[1], y1=y, y2=y, stroke=svg.colour("line"), stroke_width=0.5
             )
-            content += svg.text(f"{tick:g}".replace("-", "−"), RIGHT[0] - 8, y + 4, TEXT, "muted", text_anchor="end")
+            content += svg.text(f"{tick:zg}".replace("-", "−"), RIGHT[0] - 8, y + 4, TEXT, "muted", text_anchor="end")
     y = at(0, true)[1]
     content += svg.tag("line", x1=RIGHT[0], x2=RIGHT[1], y1=y, y2=y, stroke=svg.colour("ink"), stroke_dasharray="6 4")
     dots = {"r": 2.2, "fill": "none", "stroke": svg.colour("input")}

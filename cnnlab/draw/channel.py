@@ -1,7 +1,8 @@
-"""One output channel of a convolution as a picture: each input map, its kernel, their product, and the sum of them all.
+"""One output channel of a convolution as a picture: each input map, its kernel, their product, and the sum of all.
 
-Of more than four channels the first ones and the last are drawn; `data-hidden` holds what the others add. A map's
-`data-part` counts the rows drawn, and `data-shown` says which channels they are.
+Of more than four channels the first ones and the last are drawn; `data-hidden` holds what the others add to each output
+drawn. A map's `data-part` counts the rows drawn, and `data-shown` says which channels they are. Of a large map, the
+cells at its ends are drawn.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 
 from cnnlab.draw import paper, svg
-from cnnlab.draw.channels import Channels, channel_sum
-from cnnlab.draw.grid import Block, cell, frame, group
-from cnnlab.draw.layer import Grid, Pair, by, minus
+from cnnlab.draw.channels import MOST_TERMS, Channels, channel_sum
+from cnnlab.draw.grid import Block, cell, ellipses, frame, group
+from cnnlab.draw.layer import Grid, Pair, by, largest, minus
 from cnnlab.draw.wires import bars, wiring
 
 __all__ = ["Channels", "channel_picture", "channel_sum"]
@@ -63,7 +64,8 @@ def _words(layer: Channels) -> tuple[str, str]:
     title = f"Channels: {layer.in_channels} in, {layer.out_channels} out, groups {layer.groups}"
     if layer.out is None:
         return f"{title}, no output", f"{layer.error}."
-    fed = ", ".join(map(str, sorted(layer.kernels)))
+    members = sorted(layer.kernels)
+    fed = ", ".join(map(str, members)) if len(members) <= MOST_TERMS else f"{members[0]} to {members[-1]}"
     return title, f"Output channel {layer.channel}, {by(layer.out_shape)}, sums over input channels {fed}."
 
 
@@ -76,21 +78,17 @@ def _rows(layer: Channels) -> dict[int, list[Block]]:
 
 
 def _blocks(layer: Channels, channel: int) -> list[Block]:
-    sides = [list(range(-p, s + p)) for s, p in zip(layer.size, layer.padding, strict=True)]
-    strings = {at: str(layer.at(channel, *at)) for at in product(*sides)}
-    blocks = [Block("input", *sides, title="", strings=strings)]
+    strings = {at: str(layer.at(channel, *at)) for at in product(*layer.shown_input)}
+    blocks = [Block("input", *layer.shown_input, title="", strings=strings)]
     if channel in layer.kernels:
-        blocks.append(_grid("kernel", layer.kernels[channel]))
+        blocks.append(_grid("kernel", layer.kernels[channel], layer.shown_kernel))
     if channel in layer.products:
-        blocks.append(_grid("output", layer.products[channel]))
+        blocks.append(_grid("output", layer.products[channel], layer.shown_output))
     return blocks
 
 
-def _grid(part: str, values: Grid) -> Block:
-    rows, columns = list(range(len(values))), list(range(len(values[0])))
-    return Block(
-        part, rows, columns, title="", strings={(r, c): minus(values[r][c]) for r, c in product(rows, columns)}
-    )
+def _grid(part: str, values: Grid, shown: tuple[list[int], list[int]]) -> Block:
+    return Block(part, *shown, title="", strings={(r, c): minus(values[r][c]) for r, c in product(*shown)})
 
 
 def _place(layer: Channels, rows: Mapping[int, list[Block]], crop: bool) -> float:
@@ -101,7 +99,8 @@ def _place(layer: Channels, rows: Mapping[int, list[Block]], crop: bool) -> floa
     aside = SUM + RIGHT if layer.out else SIGN + paper.MESSAGE
     size = next(size for size in sizes if sum(_columns(rows, size)) + 2 * SIGN + aside <= ROOM or size == sizes[-1])
     columns, step = _columns(rows, size), tall * size + BETWEEN
-    below = max(layer.out_shape) * _out_cell(layer, size) + 210 if layer.out else 0  # output, and the wiring under it
+    # the output, and the wiring under it
+    below = max(_result_block(layer).units) * _out_cell(layer, size) + 210 if layer.out else 0
     height = max(step * len(rows), below, 0 if crop else TALLEST)
     top = HEAD + (height - step * len(rows)) / 2
     x = MARGIN + LEFT + (ROOM - sum(columns) - 2 * SIGN - aside) / 2
@@ -115,14 +114,20 @@ def _place(layer: Channels, rows: Mapping[int, list[Block]], crop: bool) -> floa
 
 def _columns(rows: Mapping[int, list[Block]], size: float) -> list[float]:
     """Widths of the maps, the kernels and the products: as wide as their names at least."""
-    names = [svg.text_width(name, LABEL) for name in ("input 00", "weight[00, 00]", "product 00")]
+    digits = "0" * max(2, len(str(max(rows))))
+    words = (f"input {digits}", f"weight[{digits}, {digits}]", f"product {digits}")
+    names = [svg.text_width(name, LABEL) for name in words]
     cells = [max((blocks[i].units[1] for blocks in rows.values() if len(blocks) > i), default=0) for i in range(3)]
     return [max(name, count * size) if count else 0 for name, count in zip(names, cells, strict=True)]
 
 
 def _out_cell(layer: Channels, size: float) -> float:
     # The sum is the news, so it is drawn larger while there is room.
-    return max(size, min(36.0, 160 // max(layer.out_shape)))
+    return max(size, min(36.0, 160 // max(_result_block(layer).units)))
+
+
+def _result_block(layer: Channels) -> Block:
+    return _grid("output", layer.out, layer.shown_output)
 
 
 def _edge(rows: Mapping[int, list[Block]]) -> float:
@@ -137,7 +142,10 @@ def _row(layer: Channels, channel: int, blocks: list[Block], pin: Pair | None) -
     read = channel in layer.kernels
     lit = _window_colours(layer, pin) if pin and read else {}
     first = min(layer.kernels, default=0)
-    names = [f"input {channel}", f"weight[{layer.channel}, {channel - first}]", f"product {channel}"]
+    padded = (side + 2 * padding for side, padding in zip(layer.size, layer.padding, strict=True))
+    cut = any(len(drawn) < side for drawn, side in zip(layer.shown_input, padded, strict=True))
+    size = f", {by(layer.size)}" * cut  # of a map that is not drawn in full
+    names = [f"input {channel}{size}", f"weight[{layer.channel}, {channel - first}]", f"product {channel}"]
     content = _input(layer, channel, blocks[0], lit)
     if len(blocks) > 1:
         content += _kernel(layer, channel, blocks[1]) + _sign("∗", *blocks[:2])
@@ -170,7 +178,7 @@ def _window_colours(layer: Channels, pin: Pair) -> dict[Pair, str]:
 
 
 def _input(layer: Channels, channel: int, block: Block, lit: Mapping[Pair, str]) -> str:
-    top = max(1, max(max(row) for image in layer.images for row in image))
+    top = layer.brightest
     kinds: dict[bool, list[str]] = {True: [], False: []}
     for at in product(block.rows, block.columns):
         value = layer.at(channel, *at)
@@ -179,7 +187,7 @@ def _input(layer: Channels, channel: int, block: Block, lit: Mapping[Pair, str])
         ink = svg.TAP_INK if at in lit else svg.colour("ink" if inside else "muted")
         kinds[inside].append(cell(block, at, value, lit.get(at, plain), ink))
     dashes = {"class_": "padding", "stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
-    content = group(block, kinds[False], **dashes) + group(block, kinds[True])
+    content = group(block, kinds[False], **dashes) + group(block, kinds[True]) + ellipses(block)
     return svg.tag("g", content, data_part=f"input-{layer.shown.index(channel)}")
 
 
@@ -189,23 +197,26 @@ def _kernel(layer: Channels, channel: int, block: Block) -> str:
         cell(block, at, weights[at[0]][at[1]], svg.tap_colour(*at, *layer.kernel_size), svg.TAP_INK)
         for at in product(block.rows, block.columns)
     ]
-    return svg.tag("g", group(block, cells), data_part=f"kernel-{layer.shown.index(channel)}")
+    return svg.tag("g", group(block, cells) + ellipses(block), data_part=f"kernel-{layer.shown.index(channel)}")
 
 
 def _product(values: Grid, part: str, block: Block) -> str:
-    top = max(1, max(abs(value) for row in values for value in row))
+    top = largest(values)
     cells = []
     for at in product(block.rows, block.columns):
         value = values[at[0]][at[1]]
         fill = svg.shade("minus" if value < 0 else "plus", round(svg.LEVELS * abs(value) / top))
         cells.append(cell(block, at, value, fill, svg.colour("ink")))
-    return svg.tag("g", group(block, cells), data_part=part)
+    return svg.tag("g", group(block, cells) + ellipses(block), data_part=part)
 
 
 def _marks(layer: Channels, blocks: list[Block], pin: Pair) -> str:
-    seen = [layer.windows[a][pin[a]] for a in (0, 1)]
-    first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
-    return frame(blocks[0], first, last, "kernel", class_="window") + frame(blocks[2], pin, pin, "output")
+    seen = [[p for p in layer.windows[a][pin[a]] if p in blocks[0].places[a]] for a in (0, 1)]
+    window = ""
+    if all(seen):
+        first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
+        window = frame(blocks[0], first, last, "kernel", class_="window")
+    return window + frame(blocks[2], pin, pin, "output")
 
 
 def _dots(layer: Channels, rows: Mapping[int, list[Block]]) -> str:
@@ -222,7 +233,7 @@ def _dots(layer: Channels, rows: Mapping[int, list[Block]]) -> str:
 
 def _result(layer: Channels, rows: Mapping[int, list[Block]], pin: Pair | None) -> str:
     """The sum of the products, and the bracket that leads to it."""
-    block = _grid("output", layer.out)
+    block = _result_block(layer)
     block.cell = _out_cell(layer, next(iter(rows.values()))[0].cell)
     products = [blocks[2] for blocks in rows.values() if len(blocks) > 2]
     top, bottom = products[0].y, products[-1].y + products[-1].height

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 
 from cnnlab import shapes
-from cnnlab.draw.layer import Grid, Pair, minus
+from cnnlab.draw.layer import Grid, Pair, ends, largest, minus
 
 MOST = 4  # channels drawn
+LONGEST, LONGEST_KERNEL = 28, 13  # cells along one axis of a map and of a kernel
+MOST_TERMS = 12  # of a sum that is written out
 
 
 @dataclass(frozen=True)
@@ -65,41 +67,70 @@ class Channels:
         if self.in_channels <= MOST:
             return list(range(self.in_channels))
         members = _ends(sorted(self.kernels))
-        others = [c for c in range(self.in_channels) if c not in self.kernels]
-        return sorted([*members, *others[: MOST - len(members)]])
+        others = (c for c in range(self.in_channels) if c not in self.kernels)
+        return sorted([*members, *islice(others, MOST - len(members))])
 
     @cached_property
     def shown_outputs(self) -> list[int]:
         """The output channels in the wiring, the chosen one among them."""
-        outs = _ends(list(range(self.out_channels)))
+        outs = _ends(range(self.out_channels))
         return outs if self.channel in outs else sorted([*outs[:2], self.channel, outs[-1]])
 
     @cached_property
     def hidden(self) -> list[int]:
-        """What the channels that are not drawn add to each output, in reading order."""
-        left = [self.products[c] for c in self.products if c not in self.shown]
-        return [sum(each[r][c] for each in left) for r, c in product(*map(range, self.out_shape))] if left else []
+        """What the channels that are not drawn add to each output that is, in reading order."""
+        drawn = [self.products[c] for c in self.products if c in self.shown]
+        if len(drawn) == len(self.products):
+            return []
+        return [self.out[r][c] - self.bias - sum(each[r][c] for each in drawn) for r, c in product(*self.shown_output)]
 
     @cached_property
     def default_pin(self) -> Pair | None:
-        """The output furthest from zero."""
+        """The drawn output furthest from zero."""
         if self.out is None:
             return None
-        return max(product(*map(range, self.out_shape)), key=lambda at: abs(self.out[at[0]][at[1]]))
+        return max(product(*self.shown_output), key=lambda at: abs(self.out[at[0]][at[1]]))
+
+    # ---- the cells that are drawn: all, or of a large map those at its ends ----
+
+    @cached_property
+    def shown_input(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of a padded input map."""
+        sides = zip(self.size, self.kernel_size, self.padding, strict=True)
+        return tuple(ends(-p, s + p - 1, min(max(8, k), 14), min(max(6, k), 10), LONGEST) for s, k, p in sides)
+
+    @cached_property
+    def shown_kernel(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of a kernel."""
+        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
+
+    @cached_property
+    def shown_output(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of the output whose whole window is drawn; the first and the last where there is none."""
+        pairs = zip(self.windows, map(set, self.shown_input), strict=True)
+        whole = [[i for i, window in enumerate(windows) if drawn.issuperset(window)] for windows, drawn in pairs]
+        return tuple(each or sorted({0, out - 1}) for each, out in zip(whole, self.out_shape, strict=True))
+
+    @cached_property
+    def brightest(self) -> int:
+        """The largest pixel of the maps drawn."""
+        return max(largest(self.images[channel]) for channel in self.shown)
 
 
-def _ends(channels: list[int]) -> list[int]:
-    return channels if len(channels) <= MOST else [*channels[: MOST - 1], channels[-1]]
+def _ends(channels: Sequence[int]) -> list[int]:
+    return list(channels) if len(channels) <= MOST else [*channels[: MOST - 1], channels[-1]]
 
 
 def channel_sum(layer: Channels, pin: Pair) -> str:
-    """One output as a sum over channels.
+    """One output as a sum over channels; of many the first few and what the others add.
     >>> one, two = [[1]], [[-2]]
     >>> channel_sum(Channels([one, one], {0: one, 1: two}, {0: one, 1: two}, [[4]], 1, (1, 1), bias=5), (0, 0))
     '1 − 2 + bias 5 = 4'
     """
     parts = [layer.products[c][pin[0]][pin[1]] for c in sorted(layer.products)]
-    text = "".join(f" {'−' if part < 0 else '+'} {abs(part)}" for part in parts)
+    rest = f" {'−' if sum(parts[MOST_TERMS:]) < 0 else '+'} {abs(sum(parts[MOST_TERMS:]))} of the others"
+    text = "".join(f" {'−' if part < 0 else '+'} {abs(part)}" for part in parts[:MOST_TERMS])
+    text += rest * (len(parts) > MOST_TERMS)
     first = text[3:] if parts[0] >= 0 else "−" + text[3:]
     sign = "−" if layer.bias < 0 else "+"
     return f"{first} {sign} bias {abs(layer.bias)} = {minus(layer.out[pin[0]][pin[1]])}"

@@ -11,7 +11,7 @@ from itertools import product
 
 from cnnlab.draw import paper, parts, svg
 from cnnlab.draw.grid import Block, cell, group, legend
-from cnnlab.draw.layer import Conv, Pair, by, window_sum
+from cnnlab.draw.layer import LONGEST, LONGEST_SPAN, Conv, Pair, by, largest, window_sum
 
 __all__ = ["Conv", "conv_picture", "window_sum"]
 
@@ -69,14 +69,15 @@ def _never_read(conv: Conv) -> str:
 def _blocks(conv: Conv, heat: bool) -> list[Block]:
     padded = tuple(s + 2 * p for s, p in zip(conv.size, conv.padding, strict=True))
     written = conv.uses if heat else conv.at
+    never_read = _never_read(conv) if conv.out else ""
     source = Block(
         "input",
         *conv.shown_input,
         title=f"{by(conv.size)} input",
         subtitle="how many outputs use each pixel" if heat else f"padded to {by(padded)}" * (padded != conv.size),
-        note="" if heat else _never_read(conv) if conv.out else f"dashed: the {by(conv.span)} px the kernel spans",
+        note="" if heat else f"dashed: the {by(conv.span)} px the kernel spans" if _outlined(conv) else never_read,
         strings={at: str(written(*at)) for at in product(*conv.shown_input)},
-        room=(0, 0) if conv.out else conv.span,
+        room=_drawn_span(conv) if _outlined(conv) else (0, 0),
     )
     kernel = parts.kernel_block(conv)
     if conv.out is None:
@@ -104,7 +105,7 @@ def _input(conv: Conv, block: Block, fills: Mapping[Pair, str], lit: Mapping[Pai
 
 
 def _output(conv: Conv, block: Block) -> str:
-    top = max(1, max(abs(value) for row in conv.out for value in row))
+    top = largest(conv.out)
     cells = []
     for at in product(block.rows, block.columns):
         value = conv.out[at[0]][at[1]]
@@ -131,7 +132,21 @@ def _unanswered(conv: Conv, blocks: list[Block]) -> str:
     return _outline(conv, blocks[0], "kernel", "asked") + parts.question(conv, blocks, USUAL)
 
 
+def _outlined(conv: Conv) -> bool:
+    """Whether the kernel's outline is drawn: over a whole input; where only parts of one stand it would mislead."""
+    sides = [(k, s + 2 * p) for k, s, p in zip(conv.span, conv.size, conv.padding, strict=True)]
+    whole, misfit = all(side <= LONGEST for _, side in sides), any(span > side for span, side in sides)
+    return conv.out is None and (whole or misfit)
+
+
+def _drawn_span(conv: Conv) -> Pair:
+    return tuple(min(span, LONGEST_SPAN) for span in conv.span)  # or the input beside it could not be seen
+
+
 def _outline(conv: Conv, source: Block, part: str, name: str) -> str:
-    size = {"width": conv.span[1] * source.cell, "height": conv.span[0] * source.cell}
+    if not _outlined(conv):
+        return ""
+    height, width = _drawn_span(conv)
+    size = {"width": width * source.cell, "height": height * source.cell}
     style = {"fill": "none", "stroke": svg.colour(part), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
     return svg.tag("rect", x=source.left, y=source.y, **size, rx=2, class_=name, **style)

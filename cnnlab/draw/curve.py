@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 from cnnlab.draw import svg
+from cnnlab.draw.svg import escaped as escape
 from cnnlab.draw.svg import tag
 
 WIDTH, HEIGHT = 720, 262

@@ -7,13 +7,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cnnlab.draw import svg
-from cnnlab.draw.png import ABOVE, BELOW, STEPS, grey_png, image, signed_levels
+from cnnlab.draw.png import ABOVE, BELOW, STEPS, colour_png, grey_png, image, signed_levels
 
 LABEL = 11
 WRITABLE = 36.0  # px of a weight's square with its number in it
 KERNEL_COLUMNS, ALONE = 4, 200.0
 THUMB, PITCH, DOWN = 84.0, 108.0, 122.0  # px: a strongest image, from one to the next, from row to row
 BAR, NAME, LONGEST = 18.0, 118.0, 190.0  # px: from score to score, room for a class name, a bar of 100 %
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image for the eye: 0 … 255 row by row, one number per pixel or, in colour, three."""
+
+    levels: bytes
+    height: int
+    width: int
+    colour: bool = False
+
+    def drawn(self, x: float, y: float, side: float) -> str:
+        """The image with its outline, its longer side `side` px."""
+        scale = side / max(self.height, self.width)
+        png = (colour_png if self.colour else grey_png)(self.levels, self.width)
+        box = x, y, self.width * scale, self.height * scale
+        return image(png, *box) + framed(*box)
 
 
 @dataclass(frozen=True)
@@ -28,12 +45,11 @@ class Kernels:
 
 @dataclass(frozen=True)
 class Thumb:
-    """One of the strongest images: its number, what it is, its pixels, and where its activation lies in which map."""
+    """One of the strongest images: its number, its class or "", its pixels, and where its activation lies."""
 
     index: int
     name: str
-    pixels: bytes
-    size: int
+    pixels: Pixels
     value: float
     place: tuple[int, int]
     shape: tuple[int, int]
@@ -62,7 +78,7 @@ def number(value: float) -> str:
     >>> number(-0.12345), number(0.0), number(1234.5)
     ('−0.123', '0', '1,234')
     """
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:z.3g}"
     return text.replace("-", "−")
 
 
@@ -167,12 +183,13 @@ def best_images(best: Best, x: float, y: float) -> str:
 
 
 def _thumb(thumb: Thumb, x: float, y: float) -> str:
-    drawn = image(grey_png(thumb.pixels, thumb.size), x, y, THUMB, THUMB) + framed(x, y, THUMB, THUMB)
+    drawn = thumb.pixels.drawn(x, y, THUMB)
     drawn += place_on(thumb.place, thumb.shape, x, y, THUMB)
     drawn += svg.text(number(thumb.value), x, y + THUMB + 14, 12, font_weight=600)
-    drawn += svg.text(thumb.name, x, y + THUMB + 28, LABEL, "muted")
+    drawn += svg.text(thumb.name or f"image {thumb.index:,}", x, y + THUMB + 28, LABEL, "muted")
     at = f"row {thumb.place[0]}, column {thumb.place[1]} of {thumb.shape[0]} × {thumb.shape[1]}"
-    said = f"image {thumb.index:,}, {thumb.name}: activation {number(thumb.value)} at {at}"
+    named = f"image {thumb.index:,}{', ' if thumb.name else ''}{thumb.name}"
+    said = f"{named}: activation {number(thumb.value)} at {at}"
     hit = {"fill": "none", "pointer_events": "all", "class_": "hit", "tabindex": 0, "role": "button"}
     place = {"x": x - 3, "y": y - 3, "width": THUMB + 6, "height": THUMB + 6}
     go = json.dumps({"image": thumb.index})

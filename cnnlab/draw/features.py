@@ -12,6 +12,7 @@ from cnnlab.draw import paper, svg
 from cnnlab.draw.feature_parts import (
     Best,
     Kernels,
+    Pixels,
     Score,
     best_images,
     framed,
@@ -21,7 +22,7 @@ from cnnlab.draw.feature_parts import (
     place_on,
     score_bars,
 )
-from cnnlab.draw.png import grey_png, image, signed_levels, signed_png
+from cnnlab.draw.png import image, signed_levels, signed_png
 
 MARGIN, TOP = 24, 48  # px; where the pictures of the first row start
 INPUT, LARGE, MAP_X, KERNEL_X = 150.0, 236.0, 210.0, 490.0
@@ -47,10 +48,9 @@ class Map:
 
 @dataclass(frozen=True)
 class Features:
-    """All that one picture shows; brightnesses are 0 … 255, activations and weights plain numbers."""
+    """All that one picture shows; activations and weights are plain numbers."""
 
-    pixels: bytes
-    size: int
+    pixels: Pixels
     source: tuple[str, str]  # where the image comes from, and what it is
     layer: str
     channel: int
@@ -97,8 +97,8 @@ def _data(shown: Features) -> dict[str, str]:
 
 def _input(shown: Features) -> str:
     head = svg.text("input", MARGIN, 24, 14, "input", font_weight=600)
-    head += svg.text(f"{shown.size} × {shown.size} px", MARGIN, 40, 12, "muted")
-    drawn = image(grey_png(shown.pixels, shown.size), MARGIN, TOP, INPUT, INPUT) + framed(MARGIN, TOP, INPUT, INPUT)
+    head += svg.text(f"{shown.pixels.height} × {shown.pixels.width} px", MARGIN, 40, 12, "muted")
+    drawn = shown.pixels.drawn(MARGIN, TOP, INPUT)
     words = svg.paragraph([*shown.source], MARGIN, TOP + INPUT + 20, 12)
     if shown.error or shown.chosen.peak is None:
         return head + drawn + words
@@ -111,7 +111,7 @@ def _input(shown: Features) -> str:
 def _large(shown: Features) -> str:
     """The chosen channel, large, with its strongest unit framed, and the scale under it."""
     if shown.error:
-        return paper.message("No such channel", f"{_capital(shown.error)}.", MAP_X, TOP + 100, 256, _REFUSED)
+        return paper.message("No map to show", f"{_capital(shown.error)}.", MAP_X, TOP + 100, 256, _REFUSED)
     chosen = shown.chosen
     name = shown.layer if len(shown.layer) <= 20 else f"…{shown.layer[-19:]}"
     head = svg.text(f"{name}, channel {shown.channel}", MAP_X, 24, 14, "output", font_weight=600)

@@ -61,7 +61,7 @@ class Block:
 
     @cached_property
     def type_size(self) -> float:
-        longest = max(map(len, self.strings.values()), default=1)
+        longest = max(1, *map(len, self.strings.values()))  # what lies beyond the padding has no label
         return round(min(15, 0.56 * self.cell, 0.8 * self.cell / (0.64 * longest)), 1)
 
     def corner(self, row: int, column: int) -> tuple[float, float]:

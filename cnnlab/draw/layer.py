@@ -16,7 +16,8 @@ from cnnlab import shapes
 Pair = tuple[int, int]
 Grid = Sequence[Sequence[int]]
 
-LONGEST, LONGEST_KERNEL = 48, 13  # cells along one axis
+MOST_TERMS = 144  # of a sum that is written out
+LONGEST, LONGEST_KERNEL, LONGEST_SPAN = 48, 13, 96  # cells along one axis: a map's, a kernel's, a misfit's outline
 
 
 def by(pair: Pair) -> str:
@@ -25,6 +26,14 @@ def by(pair: Pair) -> str:
     '12 × 9'
     """
     return f"{pair[0]} × {pair[1]}"
+
+
+def largest(grid: Grid) -> int:
+    """The size of the value furthest from zero, and at least 1.
+    >>> largest([[0, -4], [3, 1]])
+    4
+    """
+    return max(1, max(map(max, grid)), -min(map(min, grid)))
 
 
 def minus(number: object) -> str:
@@ -132,7 +141,7 @@ class Conv:
     def value(self, row: int, column: int, places: int = 1) -> str:
         """An output as text, in as few characters as its divisor allows."""
         number = self.out[row][column]
-        return minus(number if self.divisor == 1 else f"{number / self.divisor:.{places}f}")
+        return minus(number if self.divisor == 1 else f"{number / self.divisor:z.{places}f}")
 
     # ---- what is drawn of it ----
 
@@ -199,10 +208,11 @@ def window_sum(conv: Conv, pin: Pair) -> str:
 
 def written_out(conv: Conv, terms: Sequence[tuple[int, int]], pin: Pair) -> str:
     """Terms of (weight, pixel), the bias and what they make of one output."""
-    text = ""
-    for weight, pixel in terms:
+    text, more = "", f" + … ({len(terms):,} terms)" if len(terms) > MOST_TERMS else ""
+    for weight, pixel in terms[:MOST_TERMS]:
         sign = ("−" if weight < 0 else "") if not text else (" − " if weight < 0 else " + ")
         text += f"{sign}{abs(weight)}·{pixel}"
+    text += more
     total, bias = conv.out[pin[0]][pin[1]], f" {'−' if conv.bias < 0 else '+'} bias\u00a0{abs(conv.bias)}"
     if not terms:
         return f"bias\u00a0{minus(conv.bias)} = {conv.value(*pin, places=2)}"

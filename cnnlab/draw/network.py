@@ -49,7 +49,15 @@ class Line:
 
     @property
     def side(self) -> int:
-        return self.shape[2] if self.shape and len(self.shape) > 2 else 1
+        return side_of(self.shape)
+
+
+def side_of(shape: tuple[int, ...] | None) -> int:
+    """The side of a map; a vector is drawn as a map of one pixel.
+    >>> side_of((1, 64, 24, 24)), side_of((1, 10))
+    (24, 1)
+    """
+    return shape[2] if shape and len(shape) > 2 else 1
 
 
 def short(number: float) -> str:

@@ -20,6 +20,11 @@ def grey_png(pixels: bytes, width: int) -> bytes:
     return _saved("L", pixels, width)
 
 
+def colour_png(pixels: bytes, width: int) -> bytes:
+    """A PNG of red, green and blue 0 … 255 in turn, pixel by pixel and row by row."""
+    return _saved("RGB", pixels, width)
+
+
 def signed_png(levels: bytes, width: int) -> bytes:
     """A PNG of levels, row by row: STEPS is zero, above it green, below it purple."""
     sides = [BELOW] * STEPS + [ABOVE] * (STEPS + 1)
@@ -51,7 +56,7 @@ def image(png: bytes, x: float, y: float, width: float, height: float, **attribu
 
 
 def _saved(mode: str, rows: bytes, width: int, palette: bytes | None = None, clear: bytes | None = None) -> bytes:
-    picture = Image.frombytes(mode, (width, len(rows) // width), rows)
+    picture = Image.frombytes(mode, (width, len(rows) // width // len(mode)), rows)
     if palette:
         picture.putpalette(palette)
     file = BytesIO()

@@ -1,6 +1,7 @@
 """One pooling layer as a picture: input → output, with the winners marked, and the data a view needs to link the two.
 
-Windows are written as in a convolution's picture; `data-winners` names the pixel each output took, in reading order.
+Windows are written as in a convolution's picture. `data-winners` names the pixel that each output took; it,
+`data-before` and `data-gradients` are by "row,column" and hold what belongs to the cells that are drawn.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from itertools import product
 
 from cnnlab.draw import paper, svg
 from cnnlab.draw.grid import Block, cell, ellipses, frame, group, labels
-from cnnlab.draw.layer import Pair, by
+from cnnlab.draw.layer import LONGEST_SPAN, Pair, by
 from cnnlab.draw.pooling import NAMES, PAD, Pool, pool_sum
 
 __all__ = ["Pool", "pool_picture", "pool_sum"]
@@ -48,12 +49,15 @@ def _data(pool: Pool) -> dict[str, object]:
         data[f"data_windows_{axis}"] = json.dumps(pool.windows[index])
         data[f"data_counts_{axis}"] = json.dumps(pool.counts[index])
     data |= {"data_mode": pool.mode, "data_ceil_mode": str(pool.ceil_mode).lower(), "data_shift": pool.shift}
-    data["data_winners"] = json.dumps([pool.winners[at] for at in pool.places]) if pool.winners else None
+    won = {f"{r},{c}": winner for (r, c), winner in pool.near_winners.items()}
+    data["data_winners"] = json.dumps(won) if won else None
     if pool.before is not None:
         data["data_changed"] = len(pool.changed)
-        data["data_before"] = json.dumps([round(float(pool.before[at]), 6) for at in pool.places])
+        drawn = product(*pool.shown_output)
+        data["data_before"] = json.dumps({f"{r},{c}": round(float(pool.before[r, c]), 6) for r, c in drawn})
     if pool.gradient:
-        data["data_gradients"] = json.dumps([str(value) for value in pool.gradients.values()])
+        drawn = [at for at in product(*pool.shown_input) if pool.inside(*at)]
+        data["data_gradients"] = json.dumps({f"{r},{c}": str(pool.reaching(r, c)) for r, c in drawn})
     return data
 
 
@@ -76,7 +80,7 @@ def _blocks(pool: Pool) -> list[Block]:
     padded = tuple(s + 2 * p for s, p in zip(pool.size, pool.padding, strict=True))
     moved = [f"moved right by {pool.shift} px"] if pool.shift else []
     wide = [f"padded to {by(padded)}"] if padded != pool.size else []
-    rings = ["ringed: it won a window"] if pool.winners else []
+    rings = ["ringed: it won a window"] if pool.near_winners else []
     note = " · ".join([*rings, _never_read(pool)] if _never_read(pool) else rings)
     source = Block(
         "input",
@@ -85,7 +89,7 @@ def _blocks(pool: Pool) -> list[Block]:
         subtitle=", ".join(moved + wide),
         note=note if pool.out_shape else f"dashed: the {by(pool.kernel_size)} window",
         strings={at: _label(pool, *at) for at in product(*pool.shown_input)},
-        room=(0, 0) if pool.out_shape else pool.kernel_size,
+        room=(0, 0) if pool.out_shape else _drawn_window(pool),
     )
     if pool.out_shape is None:
         return [source]
@@ -99,7 +103,7 @@ def _blocks(pool: Pool) -> list[Block]:
 
 def _label(pool: Pool, row: int, column: int) -> str:
     if pool.inside(row, column):
-        return str(pool.gradients[row, column] if pool.gradient else pool.image[row][column])
+        return str(pool.reaching(row, column) if pool.gradient else pool.image[row][column])
     return PAD[pool.mode] if pool.padded(row, column) and not pool.gradient else ""
 
 
@@ -132,7 +136,7 @@ def _cell_sizes(tallest: int) -> list[float]:
 
 def _window_colours(pool: Pool, pin: Pair) -> dict[Pair, str]:
     reads = product(pool.windows[0][pin[0]], pool.windows[1][pin[1]])
-    return {at: WINNER if pool.winners.get(pin) == at else WINDOW for at in reads}
+    return {at: WINNER if pool.near_winners.get(pin) == at else WINDOW for at in reads}
 
 
 def _part(block: Block, content: str) -> str:
@@ -159,8 +163,8 @@ def _input(pool: Pool, block: Block, lit: Mapping[Pair, str]) -> str:
 
 def _shade(pool: Pool, at: Pair) -> str:
     if pool.gradient:
-        return _level("plus", pool.gradients[at], max(pool.gradients.values()))
-    return _level("grey", Fraction(int(pool.image[at[0]][at[1]])), max(map(max, pool.image)))
+        return _level("plus", pool.reaching(*at), pool.largest_gradient)
+    return _level("grey", Fraction(int(pool.image[at[0]][at[1]])), pool.brightest)
 
 
 def _level(ramp: str, value: Fraction, top: Fraction | int) -> str:
@@ -184,7 +188,7 @@ def _output(pool: Pool, block: Block) -> str:
 
 def _rings(pool: Pool, block: Block) -> str:
     """A ring on every pixel that won a window."""
-    inset, won = block.cell * 0.1, sorted(set(pool.winners.values()))
+    inset, won = block.cell * 0.1, sorted(set(pool.near_winners.values()))
     places = [block.corner(*at) for at in won if at in block.strings]
     side = block.cell - 2 * inset
     lines = "".join(f"M{x + inset:.5g} {y + inset:.5g}h{side:g}v{side:g}h{-side:g}z" for x, y in places)
@@ -227,9 +231,14 @@ def _marks(pool: Pool, blocks: list[Block], pin: Pair) -> str:
     return frame(source, first, last, "kernel", class_="window") + frame(output, pin, pin, "output", class_="result")
 
 
+def _drawn_window(pool: Pool) -> Pair:
+    return tuple(min(side, LONGEST_SPAN) for side in pool.kernel_size)  # or the input beside it could not be seen
+
+
 def _misfit(pool: Pool, block: Block) -> str:
     """The outline of the window, and the reason where the output would stand."""
-    size = {"width": pool.kernel_size[1] * block.cell, "height": pool.kernel_size[0] * block.cell}
+    height, width = _drawn_window(pool)
+    size = {"width": width * block.cell, "height": height * block.cell}
     style = {"fill": "none", "stroke": svg.colour("error"), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
     outline = svg.tag("rect", x=block.left, y=block.y, **size, rx=2, class_="misfit", **style)
     return outline + paper.refusal(pool.error, block.x + block.width + 40, block.y + block.height / 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,7 +10,7 @@ from functools import cached_property
 from itertools import product
 
 from cnnlab import shapes
-from cnnlab.draw.layer import LONGEST, Grid, Pair, ends, minus
+from cnnlab.draw.layer import LONGEST, MOST_TERMS, Grid, Pair, ends, minus
 
 PAD = {"max": "−∞", "min": "∞", "avg": "0"}  # what PyTorch's padding counts as
 NAMES = {"max": "largest", "min": "smallest", "avg": "mean"}
@@ -30,7 +31,7 @@ class Pool:
     mode: str = "max"
     ceil_mode: bool = False
     shift: int = 0
-    before: Mapping[Pair, Fraction] | None = None
+    before: Mapping[Pair, Fraction | int] | None = None
     gradient: bool = False
     error: str | None = None
 
@@ -72,40 +73,84 @@ class Pool:
 
     def members(self, row: int, column: int) -> list[Pair]:
         """The pixels of the image that one output reads."""
-        return [at for at in product(self.windows[0][row], self.windows[1][column]) if self.inside(*at)]
+        return list(product(range(*self._reads[0][row]), range(*self._reads[1][column])))
+
+    @cached_property
+    def _reads(self) -> tuple[list[Pair], list[Pair]]:
+        # For each axis and output index, the first pixel of the image that it reads, and the one after the last.
+        ends = [[(window[0], window[-1] + 1) for window in windows] for windows in self.windows]
+        return tuple([(max(0, a), min(n, b)) for a, b in each] for each, n in zip(ends, self.size, strict=True))
 
     @cached_property
     def winners(self) -> dict[Pair, Pair]:
         """Output -> the pixel it takes. Of equals the first in reading order wins, as in PyTorch."""
-        if self.mode == "avg":
-            return {}
-        best = max if self.mode == "max" else min
-        return {out: best(self.members(*out), key=lambda at: self.image[at[0]][at[1]]) for out in self.places}
+        return {} if self.mode == "avg" else {at: self.winner(*at) for at in self.places}
 
     @cached_property
-    def out(self) -> dict[Pair, Fraction]:
+    def near_winners(self) -> dict[Pair, Pair]:
+        """The winners of the outputs that read any pixel drawn."""
+        if self.mode == "avg":
+            return {}
+        pairs = zip(self.windows, map(set, self.shown_input), strict=True)
+        near = [[i for i, window in enumerate(windows) if not drawn.isdisjoint(window)] for windows, drawn in pairs]
+        return {at: self.winner(*at) for at in product(*near)}
+
+    def winner(self, row: int, column: int) -> Pair:
+        """The pixel that one output takes."""
+        best = max if self.mode == "max" else min
+        return best(self.members(row, column), key=lambda at: self.image[at[0]][at[1]])
+
+    @cached_property
+    def out(self) -> dict[Pair, Fraction | int]:
         """Every output, exactly."""
         return {at: self._value(*at) for at in self.places}
 
-    def _value(self, row: int, column: int) -> Fraction:
-        if self.winners:
-            y, x = self.winners[row, column]
-            return Fraction(int(self.image[y][x]))
-        total = sum(int(self.image[y][x]) for y, x in self.members(row, column))
-        return Fraction(total, self.counts[0][row] * self.counts[1][column])
+    def _value(self, row: int, column: int) -> Fraction | int:
+        (top, bottom), (left, right) = self._reads[0][row], self._reads[1][column]
+        best = {"max": max, "min": min, "avg": sum}[self.mode]
+        value = best(best(line[left:right]) for line in self.image[top:bottom])
+        return Fraction(value, self.counts[0][row] * self.counts[1][column]) if self.mode == "avg" else value
+
+    # ---- what reaches a pixel when every output sends back 1: the winner takes it, a mean shares it ----
 
     @cached_property
-    def gradients(self) -> dict[Pair, Fraction]:
-        """Pixel -> what reaches it when every output sends back 1: the winner takes it, a mean shares it."""
-        if self.mode == "avg":
-            rows, columns = (self._shares(axis) for axis in (0, 1))
-            return {(y, x): rows[y] * columns[x] for y, x in product(range(self.size[0]), range(self.size[1]))}
-        reached = {at: Fraction(0) for at in product(range(self.size[0]), range(self.size[1]))}
-        for pixel in self.winners.values():
-            reached[pixel] += 1
-        return reached
+    def gradients(self) -> dict[Pair, Fraction | int]:
+        """Pixel -> what reaches it."""
+        return {at: self.reaching(*at) for at in product(*map(range, self.size))}
 
-    def _shares(self, axis: int) -> list[Fraction]:
+    def reaching(self, row: int, column: int) -> Fraction | int:
+        """What reaches one pixel."""
+        return self._shares[0][row] * self._shares[1][column] if self.mode == "avg" else self._wins[row, column]
+
+    @cached_property
+    def largest_gradient(self) -> Fraction | int:
+        """The most that reaches any pixel."""
+        return (
+            max(self._shares[0]) * max(self._shares[1]) if self.mode == "avg" else max(self._wins.values(), default=0)
+        )
+
+    @cached_property
+    def arrived(self) -> Fraction | int:
+        """What reaches all pixels together; the rest of what the outputs send falls on padding."""
+        return sum(self._shares[0]) * sum(self._shares[1]) if self.mode == "avg" else len(self.winners)
+
+    @cached_property
+    def reached(self) -> int:
+        """How many pixels anything reaches."""
+        if self.mode != "avg":
+            return len(self._wins)
+        rows, columns = (sum(share > 0 for share in shares) for shares in self._shares)
+        return rows * columns
+
+    @cached_property
+    def _wins(self) -> Counter[Pair]:
+        return Counter(self.winners.values())
+
+    @cached_property
+    def _shares(self) -> tuple[list[Fraction], list[Fraction]]:
+        return self._shares_along(0), self._shares_along(1)
+
+    def _shares_along(self, axis: int) -> list[Fraction]:
         # A mean over a window is a mean over its rows of means over its columns, so each axis has its own shares.
         shares = [Fraction(0)] * self.size[axis]
         for window, count in zip(self.windows[axis], self.counts[axis], strict=True):
@@ -115,9 +160,14 @@ class Pool:
         return shares
 
     @cached_property
-    def changed(self) -> list[Pair]:
-        """The outputs that the shift changed."""
-        return [at for at in self.places if self.before is not None and self.before[at] != self.out[at]]
+    def brightest(self) -> int:
+        """The largest pixel of the image."""
+        return max(map(max, self.image))
+
+    @cached_property
+    def changed(self) -> dict[Pair, None]:
+        """The outputs that the shift changed, in reading order."""
+        return dict.fromkeys(at for at in self.places if self.before is not None and self.before[at] != self.out[at])
 
     @cached_property
     def unread(self) -> Pair:
@@ -133,7 +183,7 @@ class Pool:
         """One decimal where any output needs it: more would be too small to read on a cell."""
         return int(any(value.denominator > 1 for value in self.out.values()))
 
-    def text(self, value: Fraction) -> str:
+    def text(self, value: Fraction | int) -> str:
         """An output in as few characters as all of them allow."""
         return minus(f"{float(value):.{self.decimals}f}")
 
@@ -165,7 +215,7 @@ class Pool:
         if self.out_shape is None:
             return None
 
-        def worth(at: Pair) -> tuple[bool, bool, Fraction]:
+        def worth(at: Pair) -> tuple[bool, bool, Fraction | int]:
             clear = len(self.members(*at)) == self.kernel_size[0] * self.kernel_size[1]
             return at in self.changed, clear, self.out[at]
 
@@ -177,7 +227,9 @@ def pool_sum(pool: Pool, pin: Pair) -> str:
     >>> pool_sum(Pool([[1, 7], [3, 5]], (2, 2), (2, 2), (0, 0), (1, 1)), (0, 0))
     'largest of 1, 7, 3, 5 = 7'
     """
-    values = [str(pool.image[y][x]) for y, x in pool.members(*pin)]
+    members = pool.members(*pin)
+    values = [str(pool.image[y][x]) for y, x in members[:MOST_TERMS]]
+    values += [f"… ({len(members):,} pixels)"] * (len(members) > MOST_TERMS)
     total = minus(f"{float(pool.out[pin]):.2f}".rstrip("0").rstrip("."))
     if pool.mode != "avg":
         return f"{NAMES[pool.mode]} of {', '.join(values)} = {total}"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import log2, sqrt
 
 from cnnlab.draw import paper, svg
-from cnnlab.draw.network import Line
+from cnnlab.draw.network import Line, side_of
 
 MARGIN = 16.0  # px at the sides
 TALLEST, BASE, WIDEST = 104.0, 132.0, 34.0  # px: the tallest block, where blocks stand, the widest block
@@ -19,22 +19,22 @@ def strip(lines: Sequence[Line], in_shape: tuple[int, ...]) -> str:
     """Every map as a block: its height by the square root of the side, its width by the logarithm of the channels."""
     drawn = [(number, line) for number, line in enumerate(lines) if line.counted]
     slot = (paper.WIDTH - 2 * MARGIN - 60) / max(1, len(drawn))
-    tallest = max([in_shape[-1], *(line.side for _, line in drawn)])
-    most = max([2, *(line.channels for _, line in drawn)])
+    tallest = max([side_of(in_shape), *(line.side for _, line in drawn)])
+    most = max([2, in_shape[1], *(line.channels for _, line in drawn)])
     scale = TALLEST / sqrt(tallest), min(WIDEST, 0.72 * slot) / log2(most + 1)
     content = svg.text("height: √ of the map's side, width: log of its channels", MARGIN, 14, TEXT, "muted")
     signs = {line.join for line in lines}
     words = ", ".join(f"{SIGNS[sign]} {meaning}" for sign, meaning in MEANINGS.items() if sign in signs)
     content += svg.text(words, paper.WIDTH - MARGIN, 14, TEXT, "kernel", text_anchor="end") if words else ""
-    content += _block(-1, "in", in_shape[1], in_shape[-1], MARGIN + 22, scale, "input", 1)
+    content += _block(-1, "in", in_shape[1], side_of(in_shape), MARGIN + 22, scale, "input", 1)
     middles = {}
     for place, (number, line) in enumerate(drawn):
         x = middles[number] = MARGIN + 60 + (place + 0.5) * slot
         ink = {"ok": "output", "failed": "error", "after": "line"}[line.state]
         reached = line.state == "ok"
-        content += _block(
-            number, "", line.channels if reached else 1, line.side if reached else 1, x, scale, ink, line.times
-        )
+        # What is not reached has its sign where the number of equal blocks would stand.
+        size = (line.channels, line.side) if reached else (1, 1)
+        content += _block(number, "", *size, x, scale, ink, line.times if reached else 1)
         if not reached:
             content += svg.text("✗" if line.state == "failed" else "·", x, BASE + 16, 13, ink, text_anchor="middle")
     ground = {"x1": MARGIN, "x2": paper.WIDTH - MARGIN, "y1": BASE, "y2": BASE}
@@ -83,7 +83,7 @@ def _arcs(lines: Sequence[Line], middles: dict[int, float], scale: tuple[float, 
         if not inner:
             continue
         first, last = (inner[0] - 12, inner[0] + 12) if len(inner) == 1 else (inner[0] - 6, inner[-1] + 2)
-        top = BASE - max(8.0, sqrt(line.side) * scale[0]) - 12
+        top = max(31.0, BASE - max(8.0, sqrt(line.side) * scale[0]) - 12)  # below the words at the top
         look = {"fill": "none", "stroke": svg.colour("kernel"), "stroke_width": 1.5, "data_join": line.join}
         low, high = top + 8, top - 6
         way = f"M{first:.1f} {low:.1f}C{first:.1f} {high:.1f} {last:.1f} {high:.1f} {last:.1f} {low:.1f}"

@@ -7,6 +7,7 @@ Dark is a style sheet that maps each of those colours to its twin. Font sizes an
 from __future__ import annotations
 
 import re
+import unicodedata
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
@@ -41,6 +42,9 @@ RAMPS = {
 # Corners of the tap colours. Rows run from warm to cool, columns from light to deep: both survive colour blindness.
 TAP_CORNERS = (("#fff0a8", "#f5a25d"), ("#c4ecf7", "#8f9df0"))
 TAP_INK = "#14171c"
+# Signs that turn the direction of what follows: a name could write over what stands beside it.
+MARKS = re.compile(r"""[]!"#$&*<>?@[\\^_`{|}~]""")  # of Markdown, HTML and mathematics
+TURNS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 
 
 def colour(name: str) -> str:
@@ -101,6 +105,28 @@ def dark_css(scope: str) -> str:
     return "\n".join(rules)
 
 
+def clean(content: object) -> str:
+    """Text without signs that are not to be seen: a line break becomes a space, control characters are dropped.
+
+    So are signs that turn the direction of reading, half characters, and what XML does not allow.
+    >>> clean("two\\nlines\\x00 \\u202eback")
+    'two lines back'
+    """
+    text = str(content)
+    if text.isprintable():  # nearly always
+        return text
+    return "".join(" " if c.isspace() and c != "\N{NO-BREAK SPACE}" else c for c in text if c.isspace() or _is_seen(c))
+
+
+def _is_seen(sign: str) -> bool:
+    return unicodedata.category(sign) not in ("Cc", "Cs") and sign not in TURNS and ord(sign) & 0xFFFE != 0xFFFE
+
+
+def escaped(content: object) -> str:
+    """Text from anywhere as the content or an attribute of an element."""
+    return escape(clean(content))
+
+
 def tag(name: str, content: str = "", **attributes: object) -> str:
     """One element; `stroke_width` becomes stroke-width, None is left out, numbers lose their idle zeros.
     >>> tag("rect", x=1.50, class_="cell", rx=None)
@@ -115,12 +141,12 @@ def tag(name: str, content: str = "", **attributes: object) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escape(str(value))
+    return f"{value:z.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escaped(value)
 
 
 def text(content: object, x: float, y: float, size: float, fill: str = "ink", **attributes: object) -> str:
     """One line of text, its baseline at y."""
-    return tag("text", escape(str(content)), x=x, y=y, font_size=size, fill=colour(fill), **attributes)
+    return tag("text", escaped(content), x=x, y=y, font_size=size, fill=colour(fill), **attributes)
 
 
 def text_width(content: str, size: float) -> float:
@@ -145,7 +171,7 @@ def document(
     content: str, width: float, height: float, title: str, description: str, css: str = "", **attributes: object
 ) -> str:
     """A whole SVG that shrinks with its place and never grows past its width. The same input gives the same text."""
-    head = tag("title", escape(title)) + tag("desc", escape(description)) + (tag("style", css) if css else "")
+    head = tag("title", escaped(title)) + tag("desc", escaped(description)) + (tag("style", css) if css else "")
     return tag(
         "svg",
         head + content,
@@ -164,7 +190,7 @@ class Picture:
     """An SVG that a notebook shows and saves. `str(picture)` is its text."""
 
     def __init__(self, svg: str, name: str) -> None:
-        self.svg, self.name = svg, name
+        self.svg, self.name = svg, clean(name)
 
     def __str__(self) -> str:
         return self.svg
@@ -178,7 +204,8 @@ class Picture:
     def _repr_markdown_(self) -> str:
         # JupyterLab shows a bare SVG as wide as it is drawn, and none at all in a notebook it does not trust. An image
         # in Markdown shrinks with its column, and JupyterLab takes it first; nbviewer and GitHub take the SVG.
-        alt = re.sub(r"[\[\]\\]", "", self.name)
+        # As entities, signs of Markdown, HTML and mathematics are text and nothing else.
+        alt = MARKS.sub(lambda sign: f"&#{ord(sign[0])};", self.name)
         return f"![{alt}](data:image/svg+xml;base64,{b64encode(self.svg.encode()).decode()})"
 
     def save(self, path: str | Path) -> None:

@@ -11,7 +11,7 @@ from itertools import product
 
 from cnnlab.draw import paper, parts, svg
 from cnnlab.draw.grid import Block, cell, group, legend
-from cnnlab.draw.layer import Pair, by
+from cnnlab.draw.layer import Pair, by, largest
 from cnnlab.draw.transposing import Transposed, stamp_sum
 
 __all__ = ["Transposed", "stamp_sum", "transposed_picture"]
@@ -104,7 +104,7 @@ def _input(conv: Transposed, block: Block, lit: Mapping[Pair, str]) -> str:
 
 
 def _output(conv: Transposed, block: Block, heat: bool) -> str:
-    top = max(1, max(abs(value) for row in conv.out for value in row))
+    top = largest(conv.out)
     counts = parts.counts(conv, block) if heat else {}
     kept, cropped = [], []
     for at in product(block.rows, block.columns):

@@ -98,7 +98,7 @@ class Transposed(Conv):
     def text(self, row: int, column: int) -> str:
         """An output, or what a cropped one would have been, in as few characters as its divisor allows."""
         number = self.total(row, column)
-        return minus(number if self.divisor == 1 else f"{number / self.divisor:.1f}")
+        return minus(number if self.divisor == 1 else f"{number / self.divisor:z.1f}")
 
     # ---- what is drawn of it ----
 

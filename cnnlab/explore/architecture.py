@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 import ipywidgets as widgets
 import traitlets
 
+from cnnlab.draw import network
 from cnnlab.draw.architecture import architecture_picture
-from cnnlab.draw.network import said, shape_words
-from cnnlab.draw.svg import Picture
+from cnnlab.draw.svg import Picture, clean
 from cnnlab.explore import sketch
-from cnnlab.explore.base import LABEL_WIDTH, Explorer, Whole
+from cnnlab.explore.base import LABEL_WIDTH, LARGEST, Explorer, Real, Whole, said
 from cnnlab.explore.changes import Changes
-from cnnlab.explore.layer_form import LayerForm
-from cnnlab.explore.mending import follow, refit
+from cnnlab.explore.layer_form import CONTROLLED, LayerForm
+from cnnlab.explore.mending import mended
 from cnnlab.explore.outline import lines, tree, usual
 from cnnlab.explore.told import ToldView, reach
+from cnnlab.sizes import whole
 
 WIDE = {"width": "auto"}
 STYLE = {"description_width": LABEL_WIDTH}
 HINT = "Point at a line or a block. Click, or Enter: open or fold a block, choose a layer to change."
+WIDEST = 16  # times the channels of the paper; a VGG-11 has some 10¹⁰ parameters then
 SIZES = (28, 32, 64, 96, 128, 224, 299)  # tried, when an image is too small
 
 
@@ -34,16 +38,17 @@ class ArchitectureView(ToldView):
 class ArchitectureExplorer(Explorer):
     """A model of the course by its name, or any nn.Module, with every layer's shape, cost and receptive field.
 
-    size: side of the image in pixels. A model by name is built for the first size it is shown at, and `build_for(size)`
-    builds it for another. width: of a model by name, as a factor of its channels. changes: settings of single layers.
-    unfolded: keys of the lines that are open. The model itself is never run nor changed. `error` says which layer
-    refuses what, `failed` which.
+    size: side of the image in pixels. A model by name is built for the first size it is shown at, or for a usual one
+    where it cannot be that small, and `build_for(size)` builds it for another. width: of a model by name, as a factor
+    of its channels. changes: settings of single layers. in_channels: None takes what the layer wants that reads the
+    input first. unfolded: keys of the lines that are open. The model itself is never run nor changed. `error` says
+    which layer refuses what, `failed` which.
     """
 
     view_class = ArchitectureView
 
     size = Whole(28)
-    width = traitlets.Float(1.0)
+    width = Real(1.0, 0, WIDEST, f"a factor of the channels above 0 and of at most {WIDEST}, such as 0.5", above=True)
     built = Whole(28)
     changes = Changes()
     unfolded = traitlets.Tuple(allow_none=True)
@@ -59,39 +64,83 @@ class ArchitectureExplorer(Explorer):
         changes: dict[str, dict[str, int]] | None = None,
         unfolded: tuple[str, ...] | None = None,
     ) -> None:
-        size = size or 28
         self.named = model if isinstance(model, str) else None
-        self.given = None if self.named else sketch.copied(model)
-        self.title = self.named or type(model).__name__
+        self.in_channels = in_channels if in_channels is None else whole("in_channels", in_channels)
         self._traces: dict[tuple, Any] = {}
-        self._models = lru_cache(maxsize=8)(lambda built, width: sketch.named_model(self.named, built, width))
-        self.in_channels = in_channels or 1
-        self._check_named(width)
-        self.built, self.width = size, width  # before the rest, which is checked against the layers
-        if in_channels is None:
-            self.in_channels = _first_channels(self.model)
+        if self.named is None:
+            self.given, self.has_width = sketch.copied(model), False
+            self.title = type(self.given).__name__
+            self._device = next((p.device for p in model.parameters() if p.device.type not in ("cpu", "meta")), None)
+        else:
+            self._look_up()
+        self.size = 28 if size is None else size
+        self._start(width, size is None)  # before the rest, which is checked against the layers
         super().__init__(
-            size=size,
-            built=size,
-            width=width,
+            size=self.size,
+            built=self.built,
+            width=self.width,
             changes=changes or {},
             unfolded=unfolded,
-            layer=next(iter(self.layers), ""),
+            layer=next(iter(self.choices), ""),
         )
 
-    def _check_named(self, width: float) -> None:
-        if self.named is None:
-            self.has_width = False
-        else:
-            from cnnlab import models
+    def _look_up(self) -> None:
+        from cnnlab import models
 
-            if self.named not in models.MODELS:
-                raise ValueError(f"model {self.named!r} is not one of {', '.join(models.MODELS)}; or pass an nn.Module")
-            self.has_width = sketch.has_width(self.named)
-        if width != 1 and not self.has_width:
-            raise ValueError(
-                f"width={width:g} is for models of the course that have one, and {self.title} has none; leave it out"
+        if self.named not in models.MODELS:
+            raise ValueError(f"model {self.named!r} is not one of {', '.join(models.MODELS)}; or pass an nn.Module")
+        self.given, self.title, self.has_width, self._device = None, self.named, sketch.has_width(self.named), None
+        self._models = lru_cache(maxsize=8)(self._build)
+        self._refused = lru_cache(maxsize=64)(self._try)
+
+    def _start(self, width: float, free: bool) -> None:
+        """Build the network for the image's size, or for a usual one where there is none of that size."""
+        if self.named is None:
+            self.built, self.width = self.size, width
+            self.in_channels, self._axes = sketch.input_of(self.given, self.size, self.in_channels)
+            return
+        taken, self._axes = sketch.signature(self.named), 2
+        usual = taken["image_size"].default
+        self.in_channels = self.in_channels or taken["in_channels"].default
+        sizes = (size for size in (self.size, usual, *SIZES) if size >= self.size)
+        self.built = next((size for size in sizes if not self._refused(size, 1.0)), usual)
+        self.width = width
+        self.size = self.built if free else self.size
+
+    def _build(self, built: int, width: float) -> Any:
+        given = {"width": width} if self.has_width else {}
+        return sketch.named_model(self.named, built, in_channels=self.in_channels, **given)
+
+    def _try(self, built: int, width: float) -> str:
+        """Why a model of the course cannot be built so; empty where it can."""
+        try:
+            self._models(built, width)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}" if not isinstance(error, ValueError) else str(error)
+        return ""
+
+    @traitlets.validate("built", "width")
+    def _can_be_built(self, proposal: dict[str, Any]) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        if name == "width" and value != 1 and not self.has_width:
+            raise traitlets.TraitError(
+                f"width={value:g} is for models of the course that have one, and {self.title} has none; leave it at 1"
             )
+        if self.named is not None:
+            refused = self._refused(**{"built": self.built, "width": self.width, name: value})
+            if refused:
+                raise traitlets.TraitError(refused)
+        return value
+
+    @traitlets.validate("layer")
+    def _can_be_chosen(self, proposal: dict[str, Any]) -> str:
+        choices = self.choices
+        if proposal["value"] not in (choices or [""]):
+            names = ", ".join(choices[:3])
+            raise traitlets.TraitError(
+                f"layer={said(proposal['value'])} is none that can be changed here; choose one of {names} …"
+            )
+        return proposal["value"]
 
     # ---- results ----
 
@@ -101,7 +150,7 @@ class ArchitectureExplorer(Explorer):
         return self._model(self.built)
 
     def _model(self, built: int) -> Any:
-        return self.given if self.named is None else self._models(built, self.width if self.has_width else None)
+        return self.given if self.named is None else self._models(built, self.width)
 
     @property
     def layers(self) -> dict[str, dict[str, int]]:
@@ -109,19 +158,30 @@ class ArchitectureExplorer(Explorer):
         return sketch.editable(self.model)
 
     @property
+    def choices(self) -> list[str]:
+        """The layers that the controls can change, by name."""
+        return [name for name, settings in self.layers.items() if not CONTROLLED.isdisjoint(settings)]
+
+    @property
     def trace(self) -> Any:
         """The cnnlab.trace.Trace of what is shown."""
         return self._traced(self.changes)
 
     def _traced(self, changes: dict[str, dict[str, int]], size: int | None = None, built: int | None = None) -> Any:
-        """Of other changes, or at another size, or of the model built for another; the last few are remembered."""
-        size, built = size or self.size, built or self.built
+        """Of other changes, or at another size, or of the model built for another."""
+        return self._run(changes, size or self.size, built or self.built)[0]
+
+    def _run(self, changes: dict[str, dict[str, int]], size: int, built: int) -> tuple[Any, tuple[int, ...] | None]:
+        """A trace and the output's shape; the last few are remembered."""
         key = (built, self.width, size, repr(changes))
         if key not in self._traces:
-            if len(self._traces) > 16:
+            if len(self._traces) > 32:
                 self._traces.clear()
-            self._traces[key] = sketch.traced(self._model(built), changes, (1, self.in_channels, size, size))
+            self._traces[key] = sketch.traced(self._model(built), changes, self._shape(size))
         return self._traces[key]
+
+    def _shape(self, size: int) -> tuple[int, ...]:
+        return sketch.input_shape(self.in_channels, self._axes, size)
 
     @property
     def rows(self) -> tuple[Any, ...]:
@@ -136,7 +196,7 @@ class ArchitectureExplorer(Explorer):
     @property
     def failed(self) -> str | None:
         """The name of the layer that refuses its input."""
-        return self.rows[-1].name if self.error else None
+        return self.rows[-1].name if self.error and self.rows else None
 
     @property
     def params(self) -> int:
@@ -149,7 +209,7 @@ class ArchitectureExplorer(Explorer):
     @property
     def out_shape(self) -> tuple[int, ...] | None:
         """Shape of the output for one image; None where there is none."""
-        return None if self.error else self.rows[-1].out_shape
+        return self._run(self.changes, self.size, self.built)[1]
 
     @property
     def lines(self) -> list[Any]:
@@ -158,7 +218,8 @@ class ArchitectureExplorer(Explorer):
         nodes = tree(rows)
         opened = usual(nodes) if self.unfolded is None else self.unfolded
         kinds = {name: type(module).__name__ for name, module in self.model.named_modules() if any(module.children())}
-        return lines(nodes, opened, self.size, self.trace.joins, kinds, self.failed)
+        failed = self.failed or "" if self.error else None
+        return lines(nodes, opened, self.size, self.trace.joins, kinds, failed)
 
     def _after(self) -> list[Any]:
         """The layers that a refusal leaves out, in the order in which they are registered."""
@@ -166,16 +227,21 @@ class ArchitectureExplorer(Explorer):
             return []
         from cnnlab.trace import Row
 
-        leaves = [(name, module) for name, module in self.model.named_modules() if name and not any(module.children())]
+        leaves = ((name, module) for name, module in self.model.named_modules() if not any(module.children()))
         seen = {row.name for row in self.rows}
-        last = max((i for i, (name, _) in enumerate(leaves) if name in seen), default=-1)
         return [
-            Row(name, type(module).__name__, name.count(".") + 1, None, None, 0, 0, 0, None, None)
-            for name, module in leaves[last + 1 :]
+            Row(name or sketch.WHOLE, type(module).__name__, name.count(".") + 1, None, None, 0, 0, 0, None, None)
+            for name, module in leaves
+            if (name or sketch.WHOLE) not in seen
         ]
 
     def build_for(self, size: int) -> None:
         """Show a model by name as built for images of `size`, its dense layers as wide as it takes."""
+        if self.named is None:
+            raise ValueError(
+                f"build_for({size!r}) is for models of the course, and {self.title} was passed; set `size`, or pass one"
+                " that is built for it"
+            )
         self._apply({"built": size, "size": size, "changes": {}})
 
     def fold(self, key: str) -> None:
@@ -184,29 +250,45 @@ class ArchitectureExplorer(Explorer):
         self.unfolded = tuple(k for k in opened if k != key) if key in opened else (*opened, key)
 
     def code(self) -> str:
-        """The PyTorch that makes what is shown."""
-        width = f", width={self.width:g}" if self.has_width and self.width != 1 else ""
-        made = f'models.build("{self.named}", image_size={self.built}{width})' if self.named else "..."
-        lines = [f"model = {made}{'' if self.named else '  # the module that was passed'}"]
-        for name, settings in self.changes.items():
-            layer = sketch.changed(self.model.get_submodule(name), settings)
-            lines.append(f'model.set_submodule("{name}", nn.{layer!r})')
-        return "\n".join(lines)
+        """The PyTorch that makes what is shown; a module of your own is called `model` in it."""
+        changes = [line for change in self.changes.items() for line in sketch.code(self.model, *change)]
+        if self._device is not None and changes:
+            changes.append(f'model.to("{self._device}")')
+        body = [self._made(), *changes]
+        needed = {"torch.": "import torch", "nn.": "from torch import nn", "models.": "from cnnlab import models"}
+        made = "\n".join(line for line in body if not line.startswith("#"))
+        imports = [line for name, line in needed.items() if re.search(rf"\b{re.escape(name)}", made)]
+        return "\n".join([*imports, *([""] if imports else []), *body])
+
+    def _made(self) -> str:
+        if self.named is None:
+            return f"# model is the {self.title} that was passed"
+        given = {"image_size": self.built, "in_channels": self.in_channels, "width": self.width}
+        usual = {"in_channels": sketch.signature(self.named)["in_channels"].default, "width": 1}
+        words = "".join(f", {name}={value!r}" for name, value in given.items() if value != usual.get(name))
+        return f'model = models.build("{self.named}"{words})'
 
     def static(self) -> Picture:
         """The same picture without a browser's help, for GitHub and for print."""
         return Picture(self._drawn_with(still=True), repr(self))
 
     def __repr__(self) -> str:
-        shown = "×".join(map(str, (self.in_channels, self.size, self.size)))
-        result = "no output" if self.error else shape_words(self.out_shape).replace(" ", "")
-        return f"ArchitectureExplorer({self.title}, {shown} → {result}; {self.params:,} parameters)"
+        shown = "×".join(map(str, self._shape(self.size)[1:]))
+        # How many parameters there are is known where all layers ran, and not before.
+        at = self.failed or "the input"
+        result = f"no output, stopped at {at}" if self.error else f"{self._result()}; {self.params:,} parameters"
+        return clean(f"ArchitectureExplorer({self.title}, {shown} → {result})")
+
+    def _result(self) -> str:
+        if self.out_shape is None:
+            return "no tensor"
+        return "×".join(map(str, self.out_shape[1:] or self.out_shape)) or "one number"
 
     # ---- from settings to the picture ----
 
     def _drawn_with(self, **options: object) -> str:
-        shape = (1, self.in_channels, self.size, self.size)
         chosen = self.layer if self.changes.get(self.layer) or not options.get("still") else ""
+        shape = self._shape(self.size)
         return architecture_picture(self.lines, repr(self), shape, chosen=chosen, error=self.error, **options)
 
     def _picture(self) -> dict[str, object]:
@@ -216,32 +298,47 @@ class ArchitectureExplorer(Explorer):
     def _offers(self) -> list[tuple[dict[str, object], str]]:
         if not self.error:
             return []
-        followed = follow(self._traced, self.changes, self.layers)
-        found = [*([followed] if followed else []), *refit(self._traced, self.changes, self.layers)]
-        offers: list[tuple[dict[str, object], str]] = [({"changes": changes}, label) for changes, label in found[:2]]
+        found = islice(mended(self._traced, self.changes, self.layers), 2)
+        offers: list[tuple[dict[str, object], str]] = [({"changes": changes}, label) for changes, label in found]
         if self.changes and not self._traced({}).failure:
             offers.append(({"changes": {}}, "undo all changes"))
-        if self.named and self.built != self.size and not self._traced({}, built=self.size).failure:
+        other = self.named and self.built != self.size and not self._refused(self.size, self.width)
+        if other and not self._traced({}, built=self.size).failure:
             offers.append(({"built": self.size, "changes": {}}, f"build it for {self.size} px"))
-        larger = self._larger() if not self.changes and len(offers) < 3 else None
-        return (offers + ([({"size": larger}, f"size = {larger}")] if larger else []))[:4]
+        if len(offers) < 3 and (size := self._working_size(self.changes)):
+            offers.append(({"size": size}, f"size = {size}"))
+        if not offers and self.changes and (size := self._working_size({})):
+            offers.append(({"size": size, "changes": {}}, f"undo all changes, size = {size}"))
+        return offers
 
-    def _larger(self) -> int | None:
-        """The least usual size above this one that the network takes."""
-        larger = (size for size in SIZES if size > self.size)
-        return next((size for size in larger if not self._traced(self.changes, size).failure), None)
+    def _working_size(self, changes: dict[str, dict[str, int]]) -> int | None:
+        """A size that the network takes: what its linear layer asks for, the nearest larger usual one, or a smaller."""
+        if self._axes == 0:
+            return None
+        # Networks that halve their maps and join them again want a multiple of some power of 2.
+        sizes = {*SIZES, self.built, *(self.size - self.size % power + power for power in (2, 8, 32))}
+        sized: list[int] = []
+        last = self.rows[-1] if self.rows else None
+        if last and last.in_shape and (features := self.layers.get(last.name, {}).get("in_features")):
+            # The numbers that are left of an image grow with its area.
+            about = round(self.size * (features / last.in_shape[-1]) ** (1 / self._axes))
+            sized = [about + step for step in (0, 1, -1, 2, -2) if 0 < about + step <= LARGEST]
+        larger = sorted(size for size in sizes if size > self.size)
+        smaller = sorted((size for size in sizes if size < self.size), reverse=True)
+        return next((size for size in (*sized, *larger, *smaller) if not self._traced(changes, size).failure), None)
 
     @traitlets.observe("built", "width")
     def _forget(self, change: object) -> None:
-        if self.changes and any(name not in self.layers for name in self.changes):
+        if not self.changes.keys() <= self.layers.keys():
             self.changes = {}
 
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
         self.size_slider = widgets.IntSlider(
-            min=8, max=max(256, self.size), description="size, px", style=STYLE, layout=WIDE
+            self.size, min=min(8, self.size), max=max(256, self.size), description="size, px", style=STYLE, layout=WIDE
         )
+        self.size_slider.layout.display = None if self._axes else "none"  # a vector has channels alone
         self.observe(lambda change: reach(self.size_slider, change["new"]), "size")
         traitlets.link((self, "size"), (self.size_slider, "value"))
         column = [self.size_slider]
@@ -279,19 +376,18 @@ class ArchitectureExplorer(Explorer):
         pressed = change["new"]
         if pressed.get("fold"):
             self.fold(pressed["key"])
-        elif pressed.get("path") in self.layers:
+        elif pressed.get("path") in self.choices:
             self.layer = pressed["path"]
 
     def story(self, number: int) -> str:
         """A line of the picture in words, counted from 0."""
-        return said(self.lines[number])
+        return network.said(self.lines[number])
 
 
 def _share(width: float) -> str:
-    return f"1/{round(1 / width)}" if width < 1 else f"{width:g}"
-
-
-def _first_channels(model: Any) -> int:
-    """What the first convolution takes, or 1."""
-    found = (module.in_channels for module in model.modules() if type(module).__name__ == "Conv2d")
-    return next(found, 1)
+    """A width as a fraction where it is one.
+    >>> _share(0.125), _share(0.375), _share(2.0)
+    ('1/8', '0.375', '2')
+    """
+    parts = round(1 / width)
+    return f"1/{parts}" if 1 < parts < 100 and 1 / parts == width else f"{width:g}"

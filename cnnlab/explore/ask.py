@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 import ipywidgets as widgets
 import numpy as np
+
+from cnnlab.draw.svg import escaped as escape
 
 TOLERANCE = 1e-5  # of the largest value: what float32 may lose in one sum
 

@@ -9,13 +9,17 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
+from cnnlab.draw import paper
 from cnnlab.draw.batch_norm import Statistics, batch_norm_picture
 from cnnlab.explore.ask import Answer, Ask, compare
-from cnnlab.explore.base import Choice, Whole
+from cnnlab.explore.base import Choice, Real, Whole
+from cnnlab.explore.limits import said_in_code, ways_out
 from cnnlab.explore.told import STYLE, WIDE, ToldExplorer
 
 EPS = 1e-5
 MODES = ("train", "eval")
+MOST_VALUES, MOST_STEPS, MOST_DRAWN = 2**14, 1000, 2**21  # values of a batch, batches, values of all batches
+LARGE = {"batch_size": 32, "pixels": 16, "steps": 20}  # what makes it large, and where it is small
 PRESETS = {
     "convolution, 32 images": {"batch_size": 32, "pixels": 16, "mode": "train"},
     "dense layer, 32 images": {"batch_size": 32, "pixels": 1, "mode": "train"},
@@ -36,30 +40,16 @@ class BatchNormExplorer(ToldExplorer):
     presets = PRESETS
     usual = MappingProxyType({"momentum": 0.1, "gamma": 1.0, "beta": 0.0, "mean": 3.0, "spread": 2.0, "steps": 20})
 
-    batch_size = Whole(32)
-    pixels = Whole(16)
+    batch_size = Whole(32, most=MOST_VALUES)
+    pixels = Whole(16, most=MOST_VALUES)
     mode = Choice(MODES)
-    momentum = traitlets.Float(0.1)
-    gamma = traitlets.Float(1.0)
-    beta = traitlets.Float(0.0)
-    mean = traitlets.Float(3.0)
-    spread = traitlets.Float(2.0)
-    steps = Whole(20, least=0)
+    momentum = Real(0.1, 0, 1, "0 to 1, such as 0.1")
+    gamma = Real(1.0, -1000, 1000, "−1,000 to 1,000, such as 1")
+    beta = Real(0.0, -1000, 1000, "−1,000 to 1,000, such as 0")
+    mean = Real(3.0, -1000, 1000, "−1,000 to 1,000, such as 3")
+    spread = Real(2.0, 0, 1000, "a standard deviation, 0 or more and at most 1,000")
+    steps = Whole(20, least=0, most=MOST_STEPS)
     _history: tuple[object, list[Statistics]] = (None, [])  # of these settings, since a picture asks several times
-
-    @traitlets.validate("momentum")
-    def _weight(self, proposal: dict[str, float]) -> float:
-        if not 0 <= proposal["value"] <= 1:
-            raise traitlets.TraitError(f"momentum={proposal['value']:g} will not do; give 0 to 1, such as 0.1")
-        return proposal["value"]
-
-    @traitlets.validate("spread")
-    def _spread(self, proposal: dict[str, float]) -> float:
-        if proposal["value"] < 0:
-            raise traitlets.TraitError(
-                f"spread={proposal['value']:g} will not do; give a standard deviation, 0 or more"
-            )
-        return proposal["value"]
 
     # ---- results ----
 
@@ -70,13 +60,24 @@ class BatchNormExplorer(ToldExplorer):
 
     @property
     def error(self) -> str | None:
-        """Why training cannot be; None where it can."""
+        """Why training cannot be, or is not computed; None where it is."""
+        if self._too_large():
+            sentence = f"{self.count:,} values over {max(1, self.steps):,} batches"
+            return (
+                f"{sentence} are more than the {MOST_VALUES:,} of a batch, or the {MOST_DRAWN:,} of all, that are drawn"
+                " at random here; lower batch_size, pixels or steps"
+            )
         if self.mode == "train" and self.count == 1:
             return (
                 "one value a channel has no spread to divide by, and training refuses it; take 2 images or more, a map"
                 " of more than 1 pixel, or eval mode"
             )
         return None
+
+    def _too_large(self, **changes: int) -> bool:
+        given = {name: changes.get(name, getattr(self, name)) for name in LARGE}
+        count = given["batch_size"] * given["pixels"]
+        return count > MOST_VALUES or count * max(1, given["steps"]) > MOST_DRAWN
 
     def batch(self, number: int, images: int | None = None) -> np.ndarray:
         """The values of a batch, counted from 1. -> (batch_size, pixels)"""
@@ -160,6 +161,8 @@ class BatchNormExplorer(ToldExplorer):
 
     def ask(self) -> Answer:
         """Whether PyTorch's layer gives the same values and keeps the same running statistics."""
+        if self._too_large():
+            return Answer(False, f"PyTorch is not asked: {self.error}.")
         last, output = self.history[-1], self.output
         ours = (
             None
@@ -178,10 +181,10 @@ class BatchNormExplorer(ToldExplorer):
             "before": f"{self.batch_size} images · {self.pixels} values = {n:,} values of one channel: {_moments(x)}"
         }
         if y is not None:
-            root = f"√(σ² + ε) = √({variance:.3f} + 0.00001) = {sqrt(variance + EPS):.3f}"
+            root = f"√(σ² + ε) = √({variance:z.3f} + 0.00001) = {sqrt(variance + EPS):z.3f}"
             told["after"] = (
-                f"normalised by {source}: mean {mean:.3f}, {root}; then × γ = {self.gamma:g} and + β = {self.beta:g}."
-                f" Out: {_moments(y)}"
+                f"normalised by {source}: mean {mean:z.3f}, {root}; then × γ = {self.gamma:zg} and"
+                f" + β = {self.beta:zg}. Out: {_moments(y)}"
             )
         old, new = 1 - self.momentum, self.momentum
         of = "; the batches seen are of 32 images, one value cannot train" if n == 1 else ""
@@ -190,11 +193,12 @@ class BatchNormExplorer(ToldExplorer):
             return told
         before = self.history[-2]
         told["running mean"] = (
-            f"running mean = {old:g} · {before.running_mean:.3f} + {new:g} · {last.mean:.3f} = {last.running_mean:.3f}"
+            f"running mean = {old:zg} · {before.running_mean:z.3f} + {new:zg} · {last.mean:z.3f} ="
+            f" {last.running_mean:z.3f}"
         )
         told["running variance"] = (
-            f"running variance = {old:g} · {before.running_var:.3f} + {new:g} · {last.variance:.3f} ="
-            f" {last.running_var:.3f};"
+            f"running variance = {old:zg} · {before.running_var:z.3f} + {new:zg} · {last.variance:z.3f} ="
+            f" {last.running_var:z.3f};"
             f" the batch's is divided by n − 1 = {self.seen(1).size - 1:,} here and by n for normalising{of}"
         )
         return told
@@ -202,16 +206,19 @@ class BatchNormExplorer(ToldExplorer):
     def code(self) -> str:
         """The layer in PyTorch."""
         call = "X" if self.pixels > 1 else "X, of shape (B, C)"
-        return f"norm = nn.{self._layer}(num_features, momentum={self.momentum:g}).{self.mode}()\n# norm({call})"
+        return f"norm = nn.{self._layer}(num_features, momentum={self.momentum:zg}).{self.mode}()\n# norm({call})"
 
     def __repr__(self) -> str:
-        result = "no output" if self.error else f"mean {self.output.mean():.2f}, sd {self.output.std():.2f}"
+        result = "no output" if self.error else f"mean {self.output.mean():z.2f}, sd {self.output.std():z.2f}"
         seen = f"{self.mode}, {self.steps} batches seen"
         return f"BatchNormExplorer({self.batch_size}·{self.pixels} values, {seen} → {result})"
 
     # ---- picture and controls ----
 
     def _drawn_with(self, **options: object) -> str:
+        if self._too_large():
+            box = paper.refusal(self.error, 20, 70, 600)
+            return paper.document(box, 140, (repr(self), self.error), "cnnlab-batch-norm", **options)
         output = None if self.error else self.output.ravel().tolist()
         return batch_norm_picture(
             self.values.ravel().tolist(),
@@ -228,6 +235,9 @@ class BatchNormExplorer(ToldExplorer):
     def _offers(self) -> list[tuple[dict[str, object], str]]:
         if not self.error:
             return []
+        if self._too_large():
+            now = {name: getattr(self, name) for name in LARGE}
+            return [(way, said_in_code(way)) for way in ways_out(LARGE, now, lambda way: not self._too_large(**way))]
         return [({"batch_size": 2}, "batch_size = 2"), ({"pixels": 4}, "pixels = 4"), ({"mode": "eval"}, "mode = eval")]
 
     def _controls(self) -> widgets.Widget:
@@ -235,7 +245,7 @@ class BatchNormExplorer(ToldExplorer):
         traitlets.link((self, "mode"), (mode, "value"))
         more = [widgets.Button(description=f"feed {n} more", layout=WIDE) for n in (1, 10)]
         for n, button in zip((1, 10), more, strict=True):
-            button.on_click(lambda _, n=n: setattr(self, "steps", self.steps + n))
+            button.on_click(lambda _, n=n: setattr(self, "steps", min(MOST_STEPS, self.steps + n)))
         left = [
             mode,
             self._slider("batch_size", 1, 256),
@@ -263,4 +273,4 @@ class BatchNormExplorer(ToldExplorer):
 
 
 def _moments(values: np.ndarray) -> str:
-    return f"mean {values.mean():.3f}, standard deviation {values.std():.3f}"
+    return f"mean {values.mean():z.3f}, standard deviation {values.std():z.3f}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any, ClassVar
 
 import traitlets
 
 from cnnlab.explore import sketch
+from cnnlab.explore.base import said
 
 
 class Changes(traitlets.TraitType):
@@ -19,23 +21,27 @@ class Changes(traitlets.TraitType):
             changes = {name: dict(settings) for name, settings in dict(value).items()}
         except (TypeError, ValueError):
             raise traitlets.TraitError(
-                f"changes={value!r} will not do; give a dict of layers, as in {{'conv1': {{'kernel_size': 5}}}}"
+                f"changes={said(value)} will not do; give a dict of layers, as in {{'conv1': {{'kernel_size': 5}}}}"
             ) from None
+        layers, left = owner.layers if changes else {}, {}
         for name, settings in changes.items():
-            known = owner.layers.get(name)
-            if known is None:
-                names = ", ".join(list(owner.layers)[:3])
-                raise traitlets.TraitError(
-                    f"layer {name!r} cannot be changed; choose one of the {len(owner.layers)} in `layers`: {names} …"
-                )
-            for setting, number in settings.items():
-                least = sketch.LEAST.get(setting, 1)
-                whole = isinstance(number, int) and not isinstance(number, bool)
-                if setting not in known or not whole or number < least:
-                    raise traitlets.TraitError(
-                        f"{setting}={number!r} of {name} will not do; give {' or '.join(known)}, a whole number of at"
-                        f" least {least}"
-                    )
-        # What is as before is no change.
-        left = {name: {k: v for k, v in s.items() if v != owner.layers[name][k]} for name, s in changes.items()}
+            if name not in layers:
+                names = ", ".join(list(layers)[:3])
+                choose = f"choose one of the {len(layers)} in `layers`: {names} …" if names else "this network has none"
+                raise traitlets.TraitError(f"layer {said(name)} cannot be changed; {choose}")
+            layer, known = sketch.module_at(owner.model, name), layers[name]
+            numbers = {setting: _number(name, setting, number, known) for setting, number in settings.items()}
+            # What is as before is no change.
+            left[name] = {key: number for key, number in numbers.items() if not sketch.is_so(layer, key, number)}
         return {name: settings for name, settings in left.items() if settings}
+
+
+def _number(name: str, setting: str, value: object, known: dict[str, int]) -> int:
+    least = sketch.LEAST.get(setting, 1)
+    whole = not isinstance(value, bool) and hasattr(value, "__index__")
+    if setting not in known or not whole or operator.index(value) < least:
+        raise traitlets.TraitError(
+            f"{setting}={said(value)} of {name} will not do; give {' or '.join(known)}, a whole number of at least"
+            f" {least}"
+        )
+    return operator.index(value)

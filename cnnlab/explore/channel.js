@@ -44,9 +44,12 @@ class Picture {
   }
 }
 
-// What to light and frame for the cell under the pointer, and how to say it.
+// What to light and frame for the cell under the pointer, and how to say it. Of large maps some cells are not drawn.
 function story(picture, cell) {
-  return { output: ofOutput, product: ofProduct, kernel: ofKernel, input: ofInput }[cell.map](picture, cell);
+  const told = { output: ofOutput, product: ofProduct, kernel: ofKernel, input: ofInput }[cell.map](picture, cell);
+  told.lit = told.lit.filter(([target]) => target);
+  for (const part of Object.keys(told.frames)) told.frames[part] = told.frames[part].filter(Boolean);
+  return told;
 }
 
 const signOf = (value, first) => (value < 0 ? "−" : first ? "" : "+");
@@ -56,7 +59,7 @@ function ofOutput(picture, cell) {
   const [lit, frames] = [[], { output: [cell] }];
   for (const row of picture.read) {
     const taps = picture.taps(row, cell);
-    lit.push(...taps.map(({ pixel, weight }) => [pixel, weight.fill]));
+    lit.push(...taps.map(({ pixel, weight }) => [pixel, weight?.fill]));
     frames[`input-${row}`] = taps.map(({ pixel }) => pixel);
     const product = picture.find(`product-${row}`, cell.r, cell.c);
     lit.push([product, NO_TAP]);
@@ -75,7 +78,7 @@ function ofOutput(picture, cell) {
 function sumOf(picture, cell) {
   const parts = picture.read.map((row) => ({ value: picture.find(`product-${row}`, cell.r, cell.c).value, row }));
   // What the maps left out add goes in their place.
-  if (picture.hidden) parts.splice(-1, 0, { value: picture.hidden[cell.r * picture.outs[1] + cell.c], row: -1, rest: true });
+  if (picture.hidden) parts.splice(-1, 0, { value: picture.hidden[cell.index], row: -1, rest: true });
   return parts.map(({ value, row, rest }, n) => ({
     sign: signOf(value, !n), text: `${rest ? "others " : ""}${Math.abs(value)}`, tap: NO_TAP, pad: rest, row,
   }));
@@ -90,13 +93,13 @@ function totalOf(picture, cell) {
 function ofProduct(picture, cell) {
   const taps = picture.taps(cell.row, cell);
   const terms = taps.map(({ weight, pixel, at }, n) => ({
-    sign: signOf(weight.value, !n), text: `${Math.abs(weight.value)}·${pixel.value}`, tap: weight.fill,
-    pad: !picture.inside(at), row: at.r,
+    sign: signOf(weight?.value, !n), text: weight && pixel ? `${Math.abs(weight.value)}·${pixel.value}` : "…",
+    tap: weight?.fill, pad: !picture.inside(at), row: at.r,
   }));
   const output = picture.find("output", cell.r, cell.c);
   const name = `product ${cell.channel} (${cell.r}, ${cell.c})`;
   return {
-    lit: [...taps.map(({ pixel, weight }) => [pixel, weight.fill]), [output, NO_TAP]], terms,
+    lit: [...taps.map(({ pixel, weight }) => [pixel, weight?.fill]), [output, NO_TAP]], terms,
     frames: { [`input-${cell.row}`]: taps.map(({ pixel }) => pixel), [cell.part]: [cell], output: [output] },
     total: { open: "", close: "", result: `= ${minus(cell.value)}` }, title: `${name}, what input ${cell.channel} adds`,
     spoken: `${name} is ${minus(cell.value)}, what input ${cell.channel} adds to output ${picture.channel}.`,
@@ -117,7 +120,7 @@ function ofInput(picture, cell) {
   const uses = picture.members.includes(cell.channel) ? picture.uses(cell.row, cell) : [];
   const outputs = uses.map(({ r, c }) => picture.find("output", r, c));
   const lit = uses.flatMap(({ r, c, weight }, n) => [
-    [outputs[n], weight.fill], [picture.find(`product-${cell.row}`, r, c), weight.fill],
+    [outputs[n], weight?.fill], [picture.find(`product-${cell.row}`, r, c), weight?.fill],
   ]);
   const says = uses.length ? `is used by ${uses.length} cell${uses.length === 1 ? "" : "s"} of output ${picture.channel}`
     : `is not read by output ${picture.channel}: it belongs to another group`;

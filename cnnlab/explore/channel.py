@@ -12,15 +12,29 @@ from cnnlab import shapes
 from cnnlab.draw import svg
 from cnnlab.draw.channel import Channels, channel_picture, channel_sum
 from cnnlab.draw.svg import Picture
-from cnnlab.explore.base import LABEL_WIDTH, Explorer, Setting, Sides, SideSliders, View, Whole, pair, script
-from cnnlab.explore.channel_maps import BIASES, PRESETS, input_map, kernel
-from cnnlab.explore.compute import correlate
+from cnnlab.explore import limits
+from cnnlab.explore.base import (
+    LABEL_WIDTH,
+    LONGEST_KERNEL,
+    MOST_CHANNELS,
+    Explorer,
+    Setting,
+    Sides,
+    SideSliders,
+    View,
+    Whole,
+    pair,
+    script,
+)
+from cnnlab.explore.channel_maps import BIASES, KERNELS, MAPS, PERIOD, PRESETS, input_map, kernel
+from cnnlab.explore.compute import correlation
 
 # name, and where its slider ends unless a larger value is given
 COUNTS = {"in_channels": 4, "out_channels": 4, "groups": 4}
 SIDES = {"size": 8, "kernel_size": 5, "padding": 2}
 PARTS = {"in_channels": "input", "out_channels": "output", "groups": "kernel"}
 SIDE_PARTS = {"size": "input", "kernel_size": "kernel", "padding": "input"}
+START = {"size": 5, "kernel_size": 3, "padding": 0}
 PLAIN = "choose …"
 SHORT = {"kernel": "kernel_size"}  # cnnlab.shapes' name: ours
 
@@ -43,11 +57,11 @@ class ChannelExplorer(Explorer):
 
     view_class = ChannelView
 
-    in_channels = Whole(3)
-    out_channels = Whole(2)
-    kernel_size = Sides(3)
+    in_channels = Whole(3, most=MOST_CHANNELS)
+    out_channels = Whole(2, most=MOST_CHANNELS)
+    kernel_size = Sides(3, most=LONGEST_KERNEL)
     size = Sides(5)
-    groups = Whole(1)
+    groups = Whole(1, most=MOST_CHANNELS)
     padding = Sides(0, least=0)
     bias = traitlets.Bool(True)
     channel = Whole(0, least=0)
@@ -95,7 +109,10 @@ class ChannelExplorer(Explorer):
     @property
     def biases(self) -> list[int]:
         """One for each output channel."""
-        return [BIASES[o % len(BIASES)] if self.bias else 0 for o in range(self.out_channels)]
+        return [self._bias(o) for o in range(self.out_channels)]
+
+    def _bias(self, output: int) -> int:
+        return BIASES[output % len(BIASES)] if self.bias else 0
 
     def cost(self, groups: int | None = None) -> shapes.Cost:
         """What the layer costs, or would with other groups."""
@@ -144,8 +161,9 @@ class ChannelExplorer(Explorer):
 
     # ---- from settings to the picture ----
 
-    def _sides(self, axis: int) -> tuple[int, int, int, int]:
-        size, kernel_size, padding = (pair(each)[axis] for each in (self.size, self.kernel_size, self.padding))
+    def _sides(self, axis: int, **changes: Setting) -> tuple[int, int, int, int]:
+        given = {name: changes.get(name, getattr(self, name)) for name in START}
+        size, kernel_size, padding = (pair(each)[axis] for each in given.values())
         return size, kernel_size, 1, padding
 
     def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
@@ -159,23 +177,43 @@ class ChannelExplorer(Explorer):
                 outs.append(shapes.out_size(*self._sides(axis)))
             except shapes.ShapeError as error:
                 errors.append(str(error))
+        errors += [too_large] if (too_large := self._too_large()) else []
         return (None, "; ".join(dict.fromkeys(errors))) if errors else (tuple(outs), None)
 
+    def _too_large(self, **changes: Setting) -> str | None:
+        """Why the layer, or the one with these changes, exists but is not computed."""
+        try:
+            outs = tuple(shapes.out_size(*self._sides(axis, **changes)) for axis in (0, 1))
+        except shapes.ShapeError:
+            return None
+        sizes, kernels, _, paddings = zip(*(self._sides(axis, **changes) for axis in (0, 1)), strict=True)
+        padded = tuple(size + 2 * padding for size, padding in zip(sizes, paddings, strict=True))
+        members = min(PERIOD, max(1, self.in_channels // self.groups))
+        return limits.too_large(kernels, outs, [padded, outs], members)
+
     def _layer(self) -> Channels:
-        images = [input_map(c, pair(self.size)) for c in range(self.in_channels)]
-        kernels = {}
+        members = range(0)
         if not self._split_fails():
             each, per = self.in_channels // self.groups, self.out_channels // self.groups
             first = self.channel // per * each
-            kernels = {c: kernel(self.channel, c, pair(self.kernel_size)) for c in range(first, first + each)}
-        products, out, bias = {}, None, self.biases[self.channel]
+            members = range(first, first + each)
+        # Of thousands of channels only these differ; the others share their grids.
+        images = [input_map(c, pair(self.size)) for c in range(min(MAPS, self.in_channels))]
+        kernels = {c % KERNELS: kernel(self.channel, c, pair(self.kernel_size)) for c in members[:KERNELS]}
+        products, out, bias = {}, None, self._bias(self.channel)
         if not self.error:
-            products = {c: correlate(images[c], kernels[c], 1, self.padding, 1) for c in kernels}
-            out = (sum(map(np.array, products.values())) + bias).tolist()
+            made = {
+                c % PERIOD: correlation(images[c % MAPS], kernels[c % KERNELS], 1, self.padding, 1)
+                for c in members[:PERIOD]
+            }
+            out = (bias + sum(made[c] * len(members[i::PERIOD]) for i, c in enumerate(made))).tolist()
+            products = {c: product.tolist() for c, product in made.items()}
+        shared = [image.tolist() for image in images]
+        weights = {c: grid.tolist() for c, grid in kernels.items()}
         return Channels(
-            [image.tolist() for image in images],
-            {c: weights.tolist() for c, weights in kernels.items()},
-            products,
+            [shared[c % MAPS] for c in range(self.in_channels)],
+            {c: weights[c % KERNELS] for c in members},
+            {c: products[c % PERIOD] for c in members if products},
             out,
             self.out_channels,
             pair(self.kernel_size),
@@ -209,8 +247,21 @@ class ChannelExplorer(Explorer):
     def _offers(self) -> list[tuple[dict[str, Setting], str]]:
         if not self.error:
             return []
-        ways = [{**split, **fit} for fit in self._fits() for split in self._splits()]
+        now = {name: getattr(self, name) for name in START}
+        fits = [fit for fit in self._fits() if self._within(fit)] or limits.ways_out(START, now, self._within)
+        splits = [split for split in self._splits() if max(split.values(), default=0) <= MOST_CHANNELS]
+        ways = [{**split, **fit} for fit in fits for split in splits]
         return [(way, ", ".join(f"{name} = {_short(value)}" for name, value in way.items())) for way in ways[:4]]
+
+    def _within(self, change: dict[str, Setting]) -> bool:
+        """Whether a change gives a layer that fits and is computed, with settings that the traits take."""
+        small = all(max(pair(value)) <= self.traits()[name].most for name, value in change.items())
+        sides = {name: value for name, value in change.items() if name in START}
+        try:
+            [shapes.out_size(*self._sides(axis, **sides)) for axis in (0, 1)]
+        except shapes.ShapeError:
+            return False
+        return small and not self._too_large(**sides)
 
     def _splits(self) -> list[dict[str, int]]:
         """The nearest groups that divide both counts, and the nearest counts that these groups divide."""

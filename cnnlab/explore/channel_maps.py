@@ -14,6 +14,7 @@ PRESETS = {
 }
 PICTURES = ("shirt", "edge", "ramp", "dot")
 BIASES = (1, -1, 2, 0)
+MAPS, KERNELS, PERIOD = 8, 6, 24  # channels after which input maps, kernels, and pairs of both come again
 
 
 def input_map(channel: int, size: tuple[int, int]) -> np.ndarray:

@@ -249,6 +249,6 @@ function targetOf({ dataset }) {
 export default {
   render({ model, el }) {
     const page = new Page(el);
-    return follow(model, (picture) => page.show(picture));
+    return follow(model, el, (picture) => page.show(picture));
   },
 };

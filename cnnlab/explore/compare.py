@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from cnnlab import shapes
 from cnnlab.draw.compare import Measure, Side, compare_picture
 from cnnlab.draw.svg import Picture
-from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, script
+from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, edited, script
 from cnnlab.explore.compare_facts import (
     Contribution,
     contributions,
@@ -53,8 +53,8 @@ class CompareExplorer(Explorer):
 
     left = Parts()
     right = Parts()
-    channels = Whole(64)
-    size = Whole(28)
+    channels = Whole(64, most=10_000)
+    size = Whole(28, most=10_000)
 
     def __init__(
         self,
@@ -166,7 +166,7 @@ class CompareExplorer(Explorer):
             for name, most in (("channels", 512), ("size", 112))
         }
         self.rows = {
-            side: LayerRows(lambda layers, side=side: self._apply({side: layers}), ROWS, side) for side in SIDES
+            side: LayerRows(lambda layers, side=side: self._edited({side: layers}), ROWS, side) for side in SIDES
         }
         self._show_state()
         self.preset_choice.observe(self._chosen, "value")
@@ -180,7 +180,11 @@ class CompareExplorer(Explorer):
         both = widgets.HBox([*self.rows.values()], layout={"flex": "0 1 auto", "flex_flow": "row wrap"})
         both.add_class("cnnlab-editor")
         layout = {"flex_flow": "row wrap", "max_width": "900px"}
-        return widgets.HBox([first, both], layout=layout).add_class("cnnlab-editor")
+        self.refusal = widgets.HTML()
+        return widgets.VBox([widgets.HBox([first, both], layout=layout).add_class("cnnlab-editor"), self.refusal])
+
+    def _edited(self, change: dict[str, object]) -> None:
+        edited(self, change, self.refusal, self._show_state)
 
     def _chosen(self, change: dict[str, object]) -> None:
         if change["new"] != OWN:

@@ -16,6 +16,13 @@ def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: 
     >>> correlate(np.array([[1, 2, 4]]), np.array([[-1, 1]]), 1, 0, 1)
     [[1, 2]]
     """
+    return correlation(image, weights, stride, padding, dilation).tolist()
+
+
+def correlation(
+    image: np.ndarray, weights: np.ndarray, stride: Setting, padding: Setting, dilation: Setting
+) -> np.ndarray:
+    """The same as an array."""
     padded = np.pad(image, [(side, side) for side in pair(padding)])
     steps, gaps = pair(stride), pair(dilation)
     spans = [shapes.effective_kernel(k, d) for k, d in zip(weights.shape, gaps, strict=True)]
@@ -24,7 +31,7 @@ def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: 
     for (i, j), weight in np.ndenumerate(weights):
         top, left = i * gaps[0], j * gaps[1]
         total = total + weight * padded[top : top + room[0] : steps[0], left : left + room[1] : steps[1]]
-    return total.tolist()
+    return total
 
 
 def stamp(

@@ -11,9 +11,21 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw.layer import LONGEST, Conv
 from cnnlab.draw.svg import Picture
-from cnnlab.explore import presets
+from cnnlab.explore import limits, presets
 from cnnlab.explore.ask import Answer, Ask, compare
-from cnnlab.explore.base import Choice, Explorer, Numbers, Setting, Sides, View, Whole, pair, script
+from cnnlab.explore.base import (
+    LONGEST_KERNEL,
+    MOST_CHANNELS,
+    Choice,
+    Explorer,
+    Numbers,
+    Setting,
+    Sides,
+    View,
+    Whole,
+    pair,
+    script,
+)
 from cnnlab.explore.compute import torch_output
 from cnnlab.explore.facts import conv_facts
 from cnnlab.explore.guess import Question, Verdict, parse_guess, verdict
@@ -26,6 +38,7 @@ CHANNELS = ("in_channels", "out_channels", "groups")
 USUAL = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
 LETTERS = {"k": "kernel_size", "s": "stride", "p": "padding", "op": "output_padding", "d": "dilation"}
 SILENT = {"op": 0, "d": 1}  # what the one line leaves out
+START = {"size": 12, "kernel_size": 3, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
 
 
 class ConvView(View):
@@ -43,16 +56,16 @@ class ConvExplorer(Explorer):
     view_class = ConvView
 
     size = Sides(12)
-    kernel_size = Sides(3)
+    kernel_size = Sides(3, most=LONGEST_KERNEL)
     stride = Sides(1)
     padding = Sides(0, least=0)
     dilation = Sides(1)
     transposed = traitlets.Bool(False)
     output_padding = Sides(0, least=0)
-    in_channels = Whole(1)
-    out_channels = Whole(1)
-    groups = Whole(1)
-    bias = traitlets.Int(0)
+    in_channels = Whole(1, most=MOST_CHANNELS)
+    out_channels = Whole(1, most=MOST_CHANNELS)
+    groups = Whole(1, most=MOST_CHANNELS)
+    bias = Whole(0, least=-999, most=999)
     image = Choice([*presets.IMAGES, OWN])
     weights = Choice([*presets.KERNELS, OWN])
     own_image = Numbers()
@@ -178,12 +191,22 @@ class ConvExplorer(Explorer):
 
     def ask_torch(self) -> Answer:
         """Run the real layer with these weights on this input and compare; the answer stays in `answer`."""
+        conv = self.conv
+        sizes = (conv.size, conv.out_shape or (0, 0))
+        too_large = self._too_large() or limits.too_large_to_ask(
+            self._channels(), conv.kernel_size, conv.met or (0, 0), sizes
+        )
+        if too_large:
+            self.answer = Answer(False, f"PyTorch is not asked: {too_large}.")
+            return self.answer
         ours = None if self.error else np.array(self.conv.out) / self.conv.divisor
         self.answer = compare(ours, torch_output(self.conv, self._channels()))
         return self.answer
 
     def _edited(self, view: View, message: dict, buffers: object) -> None:
-        # The browser sends {"part": "input" or "kernel", "cells": [[row, column, value], …]}, one message a stroke.
+        # The browser sends {"part": "input" or "kernel", "cells": [[row, column, value], …]}, one message per stroke.
+        if "part" not in message:
+            return
         kind, grid = {
             "input": ("image", self.conv.image),
             "kernel": ("weights", self.conv.weights),
@@ -198,8 +221,23 @@ class ConvExplorer(Explorer):
     def _channels(self) -> tuple[int, int, int]:
         return self.in_channels, self.out_channels, self.groups
 
-    def _geometry(self) -> tuple[tuple[int, ...], ...]:
-        return tuple(tuple(pair(getattr(self, name))[axis] for name in self.kind.settings) for axis in (0, 1))
+    def _geometry(self, **changes: Setting) -> tuple[tuple[int, ...], ...]:
+        given = {**{name: getattr(self, name) for name in self.kind.settings}, **changes}
+        return tuple(tuple(pair(given[name])[axis] for name in self.kind.settings) for axis in (0, 1))
+
+    def _too_large(self, **changes: Setting) -> str | None:
+        """Why the layer, or the one with these changes, exists but is not computed."""
+        axes = self._geometry(**changes)
+        try:
+            outs = tuple(self.kind.out_size(*axis) for axis in axes)
+        except shapes.ShapeError:
+            return None
+        given = [dict(zip(self.kind.settings, axis, strict=True)) for axis in axes]
+        sizes = tuple(each["size"] for each in given)
+        kernel_size = tuple(each["kernel_size"] for each in given)
+        met, bare = (sizes, outs) if self.transposed else (outs, sizes)
+        padded = tuple(side + 2 * each["padding"] for side, each in zip(bare, given, strict=True))
+        return limits.too_large(kernel_size, met, [met, padded])
 
     def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
         outs, errors, axes = [], {}, self._geometry()
@@ -215,7 +253,8 @@ class ConvExplorer(Explorer):
             shapes.conv_cost(self.in_channels, self.out_channels, 1, 1, self.groups)
         except shapes.ShapeError as error:
             return None, str(error)
-        return tuple(outs), None
+        too_large = self._too_large()
+        return (None, too_large) if too_large else (tuple(outs), None)
 
     def _conv(self) -> Conv:
         size, kernel_size = pair(self.size), pair(self.kernel_size)
@@ -266,7 +305,23 @@ class ConvExplorer(Explorer):
         if not self.error or self.hidden:
             return []
         now = {name: getattr(self, name) for name in self.kind.settings}
-        return offers(self.kind, self._geometry(), now) or [({"groups": 1}, "groups = 1")]
+        mends = offers(self.kind, self._geometry(), now)
+        if not mends and not self._too_large():
+            return [({"groups": 1}, "groups = 1")]
+        start = {name: value for name, value in START.items() if name in now}
+        ways = [mend for mend in mends if self._within(mend[0])]
+        if ways:
+            return ways
+        return [(way, limits.said_in_code(way)) for way in limits.ways_out(start, now, self._within)]
+
+    def _within(self, change: dict[str, Setting]) -> bool:
+        """Whether a change gives a layer that is computed, with settings that the traits take."""
+        small = all(max(pair(value)) <= self.traits()[name].most for name, value in change.items())
+        try:
+            [self.kind.out_size(*axis) for axis in self._geometry(**change)]
+        except shapes.ShapeError:
+            return False
+        return small and not self._too_large(**change)
 
     # ---- controls ----
 

@@ -10,7 +10,7 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw.dense import Layer, dense_picture
 from cnnlab.draw.network import memory
-from cnnlab.explore.base import Whole
+from cnnlab.explore.base import LONGEST_SIDE, MOST_CHANNELS, Real, Whole
 from cnnlab.explore.told import ToldExplorer
 
 NAMES = ("in_channels", "growth_rate", "num_convs", "compression", "side", "bottleneck")
@@ -36,20 +36,12 @@ class DenseExplorer(ToldExplorer):
 
     presets = PRESETS
 
-    in_channels = Whole(64)
-    growth_rate = Whole(32)
-    num_convs = Whole(4)
-    compression = traitlets.Float(0.5)
-    side = Whole(24)
+    in_channels = Whole(64, most=MOST_CHANNELS)
+    growth_rate = Whole(32, most=MOST_CHANNELS)
+    num_convs = Whole(4, most=64)
+    compression = Real(0.5, 0, 1, "more than 0 and at most 1, such as 0.5", above=True)
+    side = Whole(24, most=LONGEST_SIDE)
     bottleneck = traitlets.Bool(False)
-
-    @traitlets.validate("compression")
-    def _share(self, proposal: dict[str, float]) -> float:
-        if not 0 < proposal["value"] <= 1:
-            raise traitlets.TraitError(
-                f"compression={proposal['value']:g} will not do; give more than 0 and at most 1, such as 0.5"
-            )
-        return proposal["value"]
 
     # ---- results ----
 

@@ -28,7 +28,8 @@ def source_of(explorer: FeatureMapExplorer) -> tuple[str, str]:
     if explorer.photo:
         name = explorer.photo.name if len(explorer.photo.name) <= 22 else f"{explorer.photo.name[:21]}…"
         return f"uploaded: {name}", "right answer: not known"
-    return f"image {explorer._shown:,} of {explorer.images.name}", f"right answer: {explorer.answer}"
+    answer = explorer.answer or "not known"
+    return f"image {explorer._shown:,} of {explorer.gallery.name}", f"right answer: {answer}"
 
 
 def kernels_of(explorer: FeatureMapExplorer) -> Kernels:
@@ -76,13 +77,14 @@ def best_of(explorer: FeatureMapExplorer) -> Best:
     """The images that move the chosen channel most."""
     title = f"strongest of the first {explorer.searched:,} images"
     if explorer.error:
-        return Best(title, note="Choose an image and a channel that are there.")
+        there = "Choose an image and a channel that are there."
+        return Best(title, note=there if explorer._finite else "Without finite numbers no image is the strongest.")
     found = explorer.best(MOST_IMAGES)
     if found[0][1] == 0:
         return Best(title, note="None of them moves this channel above 0: it is dead for these images.")
     shape = explorer.activations.shape
     thumbs = [
-        Thumb(index, explorer._name(index), explorer._pixels(None, index), explorer.images.size, value, place, shape)
+        Thumb(index, explorer._name(index) or "", explorer.gallery.pixels(index), value, place, shape)
         for index, value, place in found
     ]
     return Best(title, thumbs)

@@ -129,6 +129,6 @@ export default {
     let count = 0; // the same choice twice is two messages
     const choose = (wanted) => { model.set("chosen", { ...wanted, count: ++count }); model.save_changes(); };
     const page = new Page(el, choose);
-    return follow(model, (picture) => page.show(picture));
+    return follow(model, el, (picture) => page.show(picture));
   },
 };

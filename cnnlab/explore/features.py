@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,14 @@ import traitlets
 
 from cnnlab.draw.feature_parts import Score, number
 from cnnlab.draw.features import Features, Map, features_picture
-from cnnlab.draw.svg import Picture
+from cnnlab.draw.svg import Picture, clean
 from cnnlab.explore import probe
 from cnnlab.explore.base import HERE, LABEL_WIDTH, Explorer, View, Whole, script
 from cnnlab.explore.feature_facts import best_of, kernels_of, source_of, titled
+from cnnlab.explore.gallery import Batch, gallery
 from cnnlab.explore.photo import Photo, PhotoError, read_photo
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
 SEARCHED = 500  # images among which the strongest are looked for
@@ -33,13 +34,18 @@ class FeatureView(View):
 
 
 class FeatureMapExplorer(Explorer):
-    """A network, the images it was made for (`data.valid`), and what each of its channels does with one of them.
+    """A network, the images it was made for, and what each of its channels does with one of them.
 
-    `layer` is a name as in a trace, of a layer whose output is a map. The strongest images are looked for among the
-    first `searched`. Nothing of the network is changed; after more training `refresh` shows it as it then is.
+    `images` is a split of the course's data (`data.valid`), or a tensor or array (B, C, H, W) or (B, H, W), grey or in
+    colour, with `labels` (B,) and the names of the `classes` where they are known; bytes 0 … 255 reach the network as
+    0 … 1, floats as they are. `layer` is a name as in a trace, of a layer whose output is a map. The strongest images
+    are looked for among the first `searched`. The network may put out a tensor, or a tuple, dict or dataclass of them:
+    its scores are then the first one of shape (B, classes).
+    Nothing of the network is changed; after more training `refresh` shows it as it then is.
     """
 
     view_class = FeatureView
+    beside_cells = False  # it runs the model, which the cell may be training
 
     image = Whole(0, least=0)
     layer = traitlets.Unicode()
@@ -55,12 +61,14 @@ class FeatureMapExplorer(Explorer):
         layer: str | None = None,
         channel: int = 0,
         searched: int = SEARCHED,
+        labels: object = None,
+        classes: Sequence[str] | None = None,
     ) -> None:
         if searched < 1:
             raise ValueError(f"searched={searched!r} leaves no image to look at; give at least 1")
-        self.network, self.images, self.searched = model, images, min(searched, len(images))
-        shape = tuple(images.example(0)[0].shape)
-        self.layers = probe.map_layers(model, (1, *shape))
+        self.gallery = gallery(images, labels, classes)
+        self.network, self.images, self.searched = model, images, min(searched, len(self.gallery))
+        self.layers = probe.map_layers(model, tuple(self.gallery.inputs(0, 1).shape))
         self.refused = ""
         self._search()
         super().__init__(image=image, layer=layer or self.layers[0], channel=channel, photo=None)
@@ -69,13 +77,22 @@ class FeatureMapExplorer(Explorer):
 
     @property
     def error(self) -> str | None:
-        """Why there is no such image or channel, in words."""
-        if self.image >= len(self.images):
-            return f"image {self.image:,} is not there; {self.images.name} has images 0 to {len(self.images) - 1:,}"
+        """Why there is no such image or channel, or no number in it, in words."""
+        count = len(self.gallery)
+        if self.image >= count:
+            return f"image {self.image:,} is not there; {self.gallery.name} has images 0 to {count - 1:,}"
         count = len(self.seen.maps[self.layer])
         if self.channel >= count:
             return f"channel {self.channel} is not in {titled(self.layer)}; it has channels 0 to {count - 1}"
+        if not self._finite:
+            return (
+                f"{titled(self.layer)} has activations of NaN or infinity; train the network at a lower learning rate"
+            )
         return None
+
+    @property
+    def _finite(self) -> bool:
+        return bool(np.isfinite(self.seen.maps[self.layer]).all())
 
     @property
     def seen(self) -> probe.Look:
@@ -90,12 +107,12 @@ class FeatureMapExplorer(Explorer):
     @property
     def scores(self) -> dict[str, float]:
         """The network's share for each class; empty where it does not end in one score a class."""
-        scores = self.seen.scores
-        return {} if scores is None else dict(zip(self._classes(len(scores)), map(float, scores), strict=True))
+        scores = [] if self.seen.scores is None else self.seen.scores
+        return {self.gallery.class_name(i, len(scores)): float(share) for i, share in enumerate(scores)}
 
     @property
     def answer(self) -> str | None:
-        """The right class of the image; None for one's own picture."""
+        """The right class of the image; None where it is not known, as for one's own picture."""
         return None if self.photo else self._name(self._shown)
 
     def best(
@@ -114,6 +131,9 @@ class FeatureMapExplorer(Explorer):
 
     def upload(self, content: bytes, name: str = "picture") -> None:
         """Show a png or jpg of one's own instead of an image of the data; `refused` says why a file cannot be."""
+        if isinstance(self.gallery, Batch):
+            self.refused = f"{name} cannot be made ready as the batch was; put it into the tensor of images instead"
+            return self._tidy()
         try:
             photo, self.refused = read_photo(content, name), ""
         except PhotoError as error:
@@ -128,9 +148,10 @@ class FeatureMapExplorer(Explorer):
 
     def code(self) -> str:
         """The PyTorch that takes these activations."""
+        images = self.gallery
         return (
             "from cnnlab.plots import feature_maps\n"
-            f"X, label = images.example({self._shown})\n"
+            f"{images.photo_code(self.photo) if self.photo else images.code(self._shown)}\n"
             f'maps = feature_maps(model, X[None], ["{self.layer}"])["{self.layer}"]\n'
             f"activations = maps[0, {self.channel}]"
         )
@@ -142,8 +163,9 @@ class FeatureMapExplorer(Explorer):
     def __repr__(self) -> str:
         what = self.photo.name if self.photo else f"image {self.image}"
         height, width = self.seen.maps[self.layer].shape[1:]
-        result = "no such image or channel" if self.error else f"{height}×{width}"
-        return f"FeatureMapExplorer({what}, {self.layer}, channel {self.channel} → {result})"
+        wrong = "no such image or channel" if self._finite else "not finite"
+        result = wrong if self.error else f"{height}×{width}"
+        return clean(f"FeatureMapExplorer({what}, {self.layer}, channel {self.channel} → {result})")
 
     # ---- the network's answers ----
 
@@ -156,57 +178,39 @@ class FeatureMapExplorer(Explorer):
         return proposal["value"]
 
     def _search(self) -> None:
-        self._strongest = probe.strongest(self.network, self.images, self.searched, self.layers)
+        self._strongest = probe.strongest(self.network, self.gallery, self.searched, self.layers)
         self._version = probe.weights_version(self.network)
         self._look = lru_cache(maxsize=8)(self._look_now)
 
     def _look_now(self, photo: Photo | None, index: int) -> probe.Look:
-        return probe.look(self.network, self._input(photo, index), self.layers)
-
-    def _input(self, photo: Photo | None, index: int, images: object = None) -> torch.Tensor:
-        """The image as the network sees it. -> (1, size, size)"""
-        import torch
-
-        images = images or self.images
-        if photo is None:
-            return images.example(index)[0]
-        pixels = torch.from_numpy(photo.array)[None, None].to(images.device)
-        return images.prepare(pixels, torch.Generator())[0]
-
-    def _pixels(self, photo: Photo | None, index: int) -> bytes:
-        """The same as brightnesses for the eye."""
-        from dataclasses import replace
-
-        plain = replace(self.images, normalize=False, augment=())
-        X = self._input(photo, index, plain)[0] * 255
-        return X.round().clamp(0, 255).byte().cpu().numpy().tobytes()
+        images = self.gallery
+        X = images.photo_input(photo) if photo else images.inputs(index, index + 1)
+        return probe.look(self.network, X[0], self.layers)
 
     @property
     def _shown(self) -> int:
-        return self.image if self.image < len(self.images) else 0
+        return self.image if self.image < len(self.gallery) else 0
 
-    def _name(self, index: int) -> str:
-        label = int(self.images.labels[index])
-        return self._classes(10)[label] if label < 10 else f"class {label}"
-
-    def _classes(self, count: int) -> list[str]:
-        from cnnlab.data import CLASSES
-
-        return list(CLASSES) if count == len(CLASSES) else [f"class {i}" for i in range(count)]
+    def _name(self, index: int) -> str | None:
+        label = self.gallery.label(index)
+        return None if label is None else self.gallery.class_name(label)
 
     # ---- from settings to the picture ----
 
     def _features(self) -> Features:
         seen, error = self.seen, self.error
-        maps = [Map(one.shape, one.ravel().tolist()) for one in seen.maps[self.layer]]
-        scores = [Score(name, share, self._right(name)) for name, share in self.scores.items()]
+        drawn = np.nan_to_num(seen.maps[self.layer], posinf=0, neginf=0)  # `error` says where this changes anything
+        maps = [Map(one.shape, one.ravel().tolist()) for one in drawn]
+        right = None if self.photo else self.gallery.label(self._shown)
+        scores = [
+            Score(name, share, None if right is None else label == right)
+            for label, (name, share) in enumerate(self.scores.items())
+        ]
+        pixels = self.gallery.photo_pixels(self.photo) if self.photo else self.gallery.pixels(self._shown)
         return Features(
-            self._pixels(self.photo, self._shown), self.images.size, source_of(self), titled(self.layer),
+            pixels, source_of(self), titled(self.layer),
             self.channel, maps, kernels_of(self), best_of(self), scores, error,
         )  # fmt: skip
-
-    def _right(self, name: str) -> bool | None:
-        return None if self.photo else name == self.answer
 
     def _said(self) -> str:
         if self.error:
@@ -237,9 +241,9 @@ class FeatureMapExplorer(Explorer):
     def _offers(self) -> list[tuple[dict[str, object], str]]:
         offers = []
         if self.photo:
-            offers.append(({"photo": None}, f"back to image {self._shown:,} of {self.images.name}"))
-        if self.image >= len(self.images):
-            offers.append(({"image": len(self.images) - 1}, f"image = {len(self.images) - 1:,}"))
+            offers.append(({"photo": None}, f"back to image {self._shown:,} of {self.gallery.name}"))
+        if self.image >= len(self.gallery):
+            offers.append(({"image": len(self.gallery) - 1}, f"image = {len(self.gallery) - 1:,}"))
         count = len(self.seen.maps[self.layer])
         if self.channel >= count:
             offers += [({"channel": value}, f"channel = {value}") for value in sorted({count - 1, 0}, reverse=True)]
@@ -249,13 +253,14 @@ class FeatureMapExplorer(Explorer):
 
     def _controls(self) -> widgets.Widget:
         style = {"description_width": LABEL_WIDTH}
-        most = {"image": len(self.images) - 1, "channel": 1}
+        most = {"image": len(self.gallery) - 1, "channel": 1}
         self.sliders = {
             name: widgets.IntSlider(min=0, max=max(top, getattr(self, name)), description=name, style=style)
             for name, top in most.items()
         }
         self.layer_choice = widgets.Dropdown(options=self.layers, description="layer", style=style)
         self.file = widgets.FileUpload(accept=".png,.jpg,.jpeg", description="Own picture", layout={"width": "160px"})
+        self.file.disabled = isinstance(self.gallery, Batch)
         self.says = widgets.Label(layout={"flex": "1 1 240px"}).add_class("cnnlab-says")
         self._show_state()
         for name, control in (*self.sliders.items(), ("layer", self.layer_choice)):
@@ -286,7 +291,7 @@ class FeatureMapExplorer(Explorer):
     def _show_state(self, change: object = None) -> None:
         count = len(self.seen.maps[self.layer])
         self.sliders["channel"].max = max(count - 1, self.channel)
-        self.sliders["image"].max = max(len(self.images) - 1, self.image)
+        self.sliders["image"].max = max(len(self.gallery) - 1, self.image)
         for name, slider in self.sliders.items():
             slider.value = getattr(self, name)
         self.layer_choice.value = self.layer

@@ -228,6 +228,6 @@ function rowOf(cells, layer, { sizes, reach }) {
 export default {
   render({ model, el }) {
     const page = new Page(el);
-    return follow(model, (picture) => page.show(picture));
+    return follow(model, el, (picture) => page.show(picture));
   },
 };

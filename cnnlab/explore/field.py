@@ -15,13 +15,14 @@ from cnnlab.draw.chain import Chain, Step, Unit, sight
 from cnnlab.draw.field import field_picture
 from cnnlab.draw.svg import Picture
 from cnnlab.explore import presets
-from cnnlab.explore.base import HERE, Choice, Explorer, View, Whole, script
+from cnnlab.explore.base import HERE, LONGEST_SIDE, Choice, Explorer, View, Whole, edited, script
 from cnnlab.explore.rows import LayerRows
 from cnnlab.explore.stacks import STACKS, Layers, larger_input, torch_line
 
 OWN = "own stack"
 MOST_OF = 0.9  # of the weight of an effective field, to say how wide it is
 WIDE = {"width": "auto"}
+FINEST = 300  # pixels along a side of the image that is drawn, which is as wide in px
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +56,7 @@ class ReceptiveFieldExplorer(Explorer):
     view_class = FieldView
 
     layers = Layers()
-    size = Whole(28)
+    size = Whole(28, most=LONGEST_SIDE)
     image = Choice(presets.IMAGES)
     effective = traitlets.Instance(Effective, allow_none=True)
 
@@ -205,7 +206,7 @@ class ReceptiveFieldExplorer(Explorer):
         return f"Effective field: {most} of its weight lies in the middle {side} × {side} of {full} × {full} px."
 
     def _drawn_with(self, unit: Unit | None = None, **options: object) -> str:
-        image = presets.IMAGES[self.image]((self.size, self.size)).tolist()
+        image = presets.IMAGES[self.image]((min(self.size, FINEST),) * 2).tolist()
         heat = (self.effective.unit, self.effective.weights.tolist()) if self.effective else None
         return field_picture(self.chain, image, unit, heat=heat, **options)
 
@@ -243,7 +244,8 @@ class ReceptiveFieldExplorer(Explorer):
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        self.rows = LayerRows(lambda layers: self._apply({"layers": layers}))
+        self.refusal = widgets.HTML()
+        self.rows = LayerRows(self._edited)
         self.size_slider = widgets.IntSlider(min=1, max=max(64, self.size), description="size", layout=WIDE)
         self.image_choice = widgets.Dropdown(options=list(presets.IMAGES), description="image", layout=WIDE)
         self.preset_choice = widgets.Dropdown(options=[OWN, *STACKS], description="preset", layout=WIDE)
@@ -255,9 +257,12 @@ class ReceptiveFieldExplorer(Explorer):
         traitlets.link((self, "image"), (self.image_choice, "value"))
         self.observe(self._show_state, ["layers", "size"])
         side = widgets.VBox([self.preset_choice, self.size_slider, self.image_choice], layout={"flex": "1 1 240px"})
-        return widgets.HBox([self.rows, side], layout={"flex_flow": "row wrap", "max_width": "900px"}).add_class(
-            "cnnlab-editor"
-        )
+        layout = {"flex_flow": "row wrap", "max_width": "900px"}
+        both = widgets.HBox([self.rows, side], layout=layout).add_class("cnnlab-editor")
+        return widgets.VBox([both, self.refusal])
+
+    def _edited(self, layers: Sequence[object]) -> None:
+        edited(self, {"layers": layers}, self.refusal, self._show_state)
 
     def _chosen(self, change: dict[str, object]) -> None:
         if change["new"] != OWN:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 
 import ipywidgets as widgets
 
+from cnnlab.draw.svg import escaped as escape
 from cnnlab.sizes import effective_kernel
 
 Axis = tuple[int, ...]  # size, kernel, stride, padding, dilation; a transposed one has output_padding before the last

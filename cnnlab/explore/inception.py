@@ -12,7 +12,7 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw.branches import Step
 from cnnlab.draw.inception import Branch, inception_picture
-from cnnlab.explore.base import Whole
+from cnnlab.explore.base import LONGEST_SIDE, MOST_CHANNELS, Whole
 from cnnlab.explore.told import ToldExplorer
 
 # GoogLeNet's table 1 (Szegedy et al. 2015): side of the map at 224 px, channels in, and the widths of the branches.
@@ -41,14 +41,14 @@ class InceptionExplorer(ToldExplorer):
     presets = PRESETS
     usual = MappingProxyType({"reduced": True})
 
-    in_channels = Whole(192)
-    side = Whole(28)
-    c1 = Whole(64)
-    reduce3 = Whole(96)
-    c3 = Whole(128)
-    reduce5 = Whole(16)
-    c5 = Whole(32)
-    c_pool = Whole(32)
+    in_channels = Whole(192, most=MOST_CHANNELS)
+    side = Whole(28, most=LONGEST_SIDE)
+    c1 = Whole(64, most=MOST_CHANNELS)
+    reduce3 = Whole(96, most=MOST_CHANNELS)
+    c3 = Whole(128, most=MOST_CHANNELS)
+    reduce5 = Whole(16, most=MOST_CHANNELS)
+    c5 = Whole(32, most=MOST_CHANNELS)
+    c_pool = Whole(32, most=MOST_CHANNELS)
     reduced = traitlets.Bool(True)
 
     # ---- results ----

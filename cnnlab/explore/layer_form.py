@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets as widgets
 import traitlets
 
+from cnnlab.draw.svg import escaped
 from cnnlab.explore import sketch
 from cnnlab.explore.base import LABEL_WIDTH
 
@@ -14,6 +15,7 @@ STYLE = {"description_width": LABEL_WIDTH}
 WIDE = {"width": "auto"}
 MOST = {"kernel_size": 11, "stride": 5, "padding": 5}
 COUNTS = ("out_channels", "out_features")
+CONTROLLED = {*MOST, *COUNTS}
 
 
 class LayerForm(widgets.VBox):
@@ -39,7 +41,7 @@ class LayerForm(widgets.VBox):
         """Bring the controls to the chosen layer and its settings."""
         layers = self.explorer.layers
         self._showing = True
-        names = [name for name, settings in layers.items() if set(settings) & {*MOST, *COUNTS}]
+        names = self.explorer.choices or [("none can be changed", "")]
         if list(self.choice.options) != names:
             self.choice.options = names
         settings = {**layers.get(self.explorer.layer, {}), **self.explorer.changes.get(self.explorer.layer, {})}
@@ -51,7 +53,8 @@ class LayerForm(widgets.VBox):
         changed = [
             f"{name}: {', '.join(f'{k} = {v}' for k, v in s.items())}" for name, s in self.explorer.changes.items()
         ]
-        self.note.value = f'<span class="cnnlab-says">changed: {"; ".join(changed)}</span>' if changed else ""
+        words = escaped("; ".join(changed))  # the names of layers are whatever their owner called them
+        self.note.value = f'<span class="cnnlab-says">changed: {words}</span>' if changed else ""
         self._showing = False
 
     def _moved(self, name: str, value: int) -> None:

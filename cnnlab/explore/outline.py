@@ -117,7 +117,7 @@ def lines(
     failed: str | None = None,
 ) -> list[Line]:
     """Lines for the picture. By name: `joins`, "add" or "cat" for each block that does so, and `kinds`, the classes of
-    the blocks; `failed` is the layer that refuses its input."""
+    the blocks; `failed` is the layer that refuses its input, None where none does."""
     return [_line(shown, size, joins, kinds, failed) for shown in _walk(nodes, opened, 0)]
 
 
@@ -142,7 +142,7 @@ def _line(shown: Shown, size: int, joins: Mapping[str, str], kinds: Mapping[str,
         bytes=sum(row.activation_bytes for row in rows),
         field=last.receptive_field if reached else None,
         size=size,
-        state="ok" if reached else "failed" if any(row.name == failed for row in rows) else "after",
+        state="ok" if reached or failed is None else "failed" if any(row.name == failed for row in rows) else "after",
         fold=shown.fold,
         times=len(shown.nodes),
         join=joins.get(node.path, "") if node.children else "",

@@ -8,7 +8,10 @@ from typing import NamedTuple
 
 import traitlets
 
+from cnnlab.explore.base import said
+
 KINDS = ("conv", "depthwise")
+MOST_PARTS, WIDEST = 32, 51  # layers of a stack, and px of a field whose every pixel is drawn
 COUNTS = {1: "", 2: "two ", 3: "three ", 4: "four ", 5: "five "}
 
 
@@ -48,9 +51,15 @@ class Parts(traitlets.TraitType):
             parts = tuple(_part(each) for each in value)
         except (TypeError, ValueError):
             parts = ()
+        field = 1 + sum(part.kernel - 1 for part in parts)
+        if len(parts) > MOST_PARTS or field > WIDEST:
+            raise traitlets.TraitError(
+                f"{self.name} of {len(parts):,} layers with a field of {said(field)} px is more than the {MOST_PARTS}"
+                f" layers and {WIDEST} px that are drawn here; give fewer or smaller kernels"
+            )
         if not parts:
             raise traitlets.TraitError(
-                f'{self.name}={value!r} is no stack; give odd kernels, such as [3, 3] or [("depthwise", 3), 1]'
+                f'{self.name}={said(value)} is no stack; give odd kernels, such as [3, 3] or [("depthwise", 3), 1]'
             )
         return parts
 

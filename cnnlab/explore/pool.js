@@ -33,7 +33,7 @@ class Picture {
     return this.windows[0][r].flatMap((y) => this.windows[1][c].map((x) => ({ pixel: this.find("input", y, x), at: { r: y, c: x } })));
   }
   winner({ r, c }) {
-    return this.winners?.[r * this.outs[1] + c];
+    return this.winners?.[key(r, c)];
   }
   won(output, { r, c }) {
     const winner = this.winner(output);
@@ -59,7 +59,7 @@ function ofOutput(picture, cell) {
   const taps = picture.taps(cell).filter(({ at }) => picture.inside(at) || picture.padded(at));
   const lit = picture.taps(cell).filter(({ pixel }) => pixel)
     .map(({ pixel, at }) => [pixel, picture.won(cell, at) ? WON : SEEN]);
-  const [before, winner] = [picture.before?.[cell.r * picture.outs[1] + cell.c], picture.winner(cell)];
+  const [before, winner] = [picture.before?.[key(cell.r, cell.c)], picture.winner(cell)];
   const changed = before !== undefined && before !== cell.value;
   const from = winner ? `taken from input (${winner[0]}, ${winner[1]})` : "shared by the whole window";
   const moved = before === undefined ? "" : changed ? `, changed by the shift: it was ${shown(before)}` : ", unchanged by the shift";
@@ -118,7 +118,7 @@ function saysOf(picture, cell, uses) {
 
 function reached(picture, cell, uses) {
   if (!picture.gradients) return "";
-  const sum = picture.gradients[cell.r * picture.size[1] + cell.c];
+  const sum = picture.gradients[key(cell.r, cell.c)];
   const shares = uses.map(({ r, c }) => `1/${picture.counts[0][r] * picture.counts[1][c]}`).join(" + ");
   return picture.winners ? `; its gradient is ${sum}` : `; its gradient is ${uses.length > 1 ? `${shares} = ` : ""}${sum}`;
 }

@@ -10,8 +10,21 @@ from cnnlab import shapes
 from cnnlab.draw import svg
 from cnnlab.draw.pool import Pool, pool_picture, pool_sum
 from cnnlab.draw.svg import Picture
-from cnnlab.explore import presets
-from cnnlab.explore.base import LABEL_WIDTH, Choice, Explorer, Setting, Sides, SideSliders, View, pair, script
+from cnnlab.explore import limits, presets
+from cnnlab.explore.base import (
+    LABEL_WIDTH,
+    LONGEST_KERNEL,
+    Choice,
+    Explorer,
+    Setting,
+    Sides,
+    SideSliders,
+    View,
+    pair,
+    said,
+    script,
+    whole,
+)
 from cnnlab.explore.pool_facts import pool_facts
 
 AXES = ("height", "width")
@@ -21,6 +34,7 @@ PARTS = {"size": "input", "padding": "input", "kernel_size": "kernel", "stride":
 SHORT = {"kernel": "kernel_size"}  # cnnlab.shapes' name: ours
 LAYERS = {"max": "nn.MaxPool2d({})", "min": "-nn.MaxPool2d({})(-x)", "avg": "nn.AvgPool2d({})"}
 SHIFTS = (0, 1, 2)
+START = {"size": 8, "kernel_size": 2, "stride": None, "padding": 0}
 
 
 class Stride(Sides):
@@ -34,9 +48,10 @@ class Shift(traitlets.TraitType):
     """By how many pixels the image is moved."""
 
     def validate(self, owner: traitlets.HasTraits, value: object) -> int:
-        if isinstance(value, bool) or value not in SHIFTS:
-            raise traitlets.TraitError(f"{self.name}={value!r} will not do; give 0, 1 or 2 pixels")
-        return int(value)
+        try:
+            return whole(value, min(SHIFTS), max(SHIFTS))
+        except (TypeError, ValueError):
+            raise traitlets.TraitError(f"{self.name}={said(value)} will not do; give 0, 1 or 2 pixels") from None
 
 
 class PoolView(View):
@@ -55,7 +70,7 @@ class PoolExplorer(Explorer):
     view_class = PoolView
 
     size = Sides(8)
-    kernel_size = Sides(2)
+    kernel_size = Sides(2, most=LONGEST_KERNEL)
     stride = Stride(None)
     padding = Sides(0, least=0)
     ceil_mode = traitlets.Bool(False)
@@ -132,8 +147,30 @@ class PoolExplorer(Explorer):
 
     # ---- from settings to the picture ----
 
-    def _sides(self, axis: int) -> tuple[int, ...]:
-        return tuple(pair(each)[axis] for each in (self.size, self.kernel_size, self.step, self.padding))
+    def _sides(self, axis: int, **changes: Setting) -> tuple[int, ...]:
+        given = {name: changes.get(name, getattr(self, name)) for name in START}
+        given["stride"] = given["kernel_size"] if given["stride"] is None else given["stride"]
+        return tuple(pair(each)[axis] for each in given.values())
+
+    def _too_large(self, **changes: Setting) -> str | None:
+        """Why the layer, or the one with these changes, exists but is not computed."""
+        sides = [self._sides(axis, **changes) for axis in (0, 1)]
+        try:
+            outs = tuple(shapes.pool_out_size(*side, ceil_mode=self.ceil_mode) for side in sides)
+        except shapes.ShapeError:
+            return None
+        sizes, kernels, _, _ = zip(*sides, strict=True)
+        return limits.too_large(kernels, outs, [sizes, outs], values=limits.POOLED, products=limits.READS)
+
+    def _within(self, change: dict[str, Setting]) -> bool:
+        """Whether a change gives a layer that fits and is computed, with settings that the traits take."""
+        small = all(value is None or max(pair(value)) <= self.traits()[name].most for name, value in change.items())
+        try:
+            for axis in (0, 1):
+                shapes.pool_out_size(*self._sides(axis, **change), ceil_mode=self.ceil_mode)
+        except shapes.ShapeError:
+            return False
+        return small and not self._too_large(**change)
 
     def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
         outs, errors = [], {}
@@ -143,7 +180,8 @@ class PoolExplorer(Explorer):
             except shapes.ShapeError as error:
                 errors[AXES[axis]] = str(error)
         if not errors:
-            return tuple(outs), None
+            too_large = self._too_large()
+            return (None, too_large) if too_large else (tuple(outs), None)
         if self._sides(0) == self._sides(1):
             return None, errors["height"]
         return None, "; ".join(f"{axis}: {error}" for axis, error in errors.items())
@@ -168,13 +206,20 @@ class PoolExplorer(Explorer):
         }
 
     def _offers(self) -> list[tuple[dict[str, Setting], str]]:
+        if self._too_large():
+            return self._starts()
         fixes = [shapes.remedies(*self._sides(axis), pool=True) for axis in (0, 1)]
         broken = [axis for axis in (0, 1) if fixes[axis]]
         if not broken:
             return []
         ways = [[_named(fixes[axis], set(fix)) for axis in broken] for fix in fixes[broken[0]]]
         ways = [way for way in ways if all(way)] or [[fixes[axis][0] for axis in broken]]
-        return [self._offer(dict(zip(broken, way, strict=True))) for way in ways]
+        found = [self._offer(dict(zip(broken, way, strict=True))) for way in ways]
+        return [offer for offer in found if self._within(offer[0])] or self._starts()
+
+    def _starts(self) -> list[tuple[dict[str, Setting], str]]:
+        now = {name: getattr(self, name) for name in START}
+        return [(way, limits.said_in_code(way)) for way in limits.ways_out(START, now, self._within)]
 
     def _offer(self, changes: dict[int, dict[str, int]]) -> tuple[dict[str, Setting], str]:
         offer = {}

@@ -46,9 +46,8 @@ def _padding(pool: Pool) -> tuple[str, str]:
 
 
 def _backward(pool: Pool) -> tuple[str, str]:
-    reached = [value for value in pool.gradients.values() if value]
-    sent, arrived = len(pool.places), sum(reached)
-    text = f"{sent} sent, {_decimal(arrived)} arrive, on {len(reached)} of {len(pool.gradients)} pixels"
+    sent, arrived = len(pool.places), pool.arrived
+    text = f"{sent} sent, {_decimal(arrived)} arrive, on {pool.reached} of {pool.size[0] * pool.size[1]} pixels"
     lost = f"; {_decimal(sent - arrived)} on padding" if arrived < sent else ""
     return "gradient, 1 from each output", text + lost
 

@@ -1,6 +1,6 @@
 """What a network's layers make of images: maps, scores, and which image of many moves a channel most.
 
-torch is loaded by the first call, not with the module. The network is left as it was: mode, hooks, weights.
+torch is loaded by the first call, not with the module. The network is left as it was: modes, hooks, weights.
 """
 
 from __future__ import annotations
@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cnnlab.modes import as_input, looked_at, tensors
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from cnnlab.explore.gallery import Gallery
 
 BATCH = 100  # images at a time
 # Layers that keep every channel to itself, so that the kernel before them is still the one that made it.
@@ -63,24 +67,21 @@ def map_layers(model: nn.Module, shape: tuple[int, ...]) -> list[str]:
 
 
 @contextmanager
-def watching(model: nn.Module, names: list[str], keep: Callable[[str, tuple, torch.Tensor], None]) -> Iterator[None]:
-    """Evaluation mode without gradients inside, `keep` told of every output of the named layers; all is given back."""
+def watching(
+    model: nn.Module, names: list[str], keep: Callable[[str, tuple, torch.Tensor], None]
+) -> Iterator[nn.Module]:
+    """Evaluation mode without gradients inside, `keep` told of the first tensor that each of the named layers puts out.
+
+    The model to call is what `with` gives; modes, hooks and generators are given back.
+    """
     import torch
 
-    modes = [(module, module.training) for module in model.modules()]
-    hooks = []
-    try:
-        model.eval()
-        for name in names:
-            told = lambda _, given, out, name=name: keep(name, given, out)  # noqa: E731
-            hooks.append(model.get_submodule(name).register_forward_hook(told))
-        with torch.no_grad():
-            yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, training in modes:
-            module.training = training
+    def told(name: str, given: tuple, out: object) -> None:
+        for made in tensors(out)[:1]:
+            keep(name, given, made)
+
+    with looked_at(model, names, told) as net, torch.no_grad():
+        yield net
 
 
 def look(model: nn.Module, X: torch.Tensor, names: list[str]) -> Look:
@@ -88,21 +89,20 @@ def look(model: nn.Module, X: torch.Tensor, names: list[str]) -> Look:
     makers, kept, source, alive = {}, {}, {}, []
 
     def keep(name: str, given: tuple, out: torch.Tensor) -> None:
-        source[name] = makers.get(id(given[0])) if given else None
+        read = tensors(given)
+        source[name] = makers.get(id(read[0])) if read else None
         makers[id(out)] = name
         alive.append(out)  # or another tensor could get its id
         kept[name] = out[0].float().cpu().numpy().copy()  # a copy: the next layer may work in place
 
-    with watching(model, names, keep):
-        out = model(_like(model, X[None]))
-    scores = out[0].float().softmax(dim=0).cpu().numpy() if out.ndim == 2 else None
-    return Look(kept, scores, source)
+    with watching(model, names, keep) as net:
+        found = tensors(net(as_input(net, X[None])))
+    scores = next((t[0] for t in found if t.ndim == 2 and len(t) == 1 and t.is_floating_point()), None)
+    return Look(kept, None if scores is None else scores.float().softmax(dim=0).cpu().numpy(), source)
 
 
-def strongest(model: nn.Module, images: object, count: int, names: list[str]) -> dict[str, Strongest]:
-    """For each named layer, what each of the first `count` images (of cnnlab.data) moves most. One pass over them."""
-    import torch
-
+def strongest(model: nn.Module, images: Gallery, count: int, names: list[str]) -> dict[str, Strongest]:
+    """For each named layer, what each of the first `count` images moves most. One pass over them."""
     values: dict[str, list] = {name: [] for name in names}
     places: dict[str, list] = {name: [] for name in names}
     batch: dict[str, tuple] = {}
@@ -110,10 +110,9 @@ def strongest(model: nn.Module, images: object, count: int, names: list[str]) ->
     def keep(name: str, given: tuple, out: torch.Tensor) -> None:
         batch[name] = out.flatten(2).max(dim=2)  # of a layer called twice the last call counts, as in a Look
 
-    with watching(model, names, keep):
+    with watching(model, names, keep) as net:
         for first in range(0, min(count, len(images)), BATCH):
-            stop = min(count, len(images), first + BATCH)
-            model(_like(model, images.prepare(images.images[first:stop], torch.Generator())))
+            net(as_input(net, images.inputs(first, min(count, len(images), first + BATCH))))
             for name in names:
                 values[name].append(batch[name].values.float().cpu().numpy())
                 places[name].append(batch[name].indices.cpu().numpy())
@@ -135,7 +134,7 @@ def kernel_layer(model: nn.Module, seen: Look, name: str) -> str | None:
 def kernels(model: nn.Module, layer: str, channel: int) -> tuple[np.ndarray, int, float | None]:
     """The kernels (inputs, k_h, k_w) of one output channel, the first input channel they read, and the bias."""
     module = model.get_submodule(layer)
-    weight = module.weight.detach()[channel].float().cpu().numpy()
+    weight = module.weight.detach()[channel].float().cpu().numpy().copy()  # a step of training writes into the weight
     first = channel // (module.out_channels // module.groups) * len(weight)
     return weight, first, None if module.bias is None else float(module.bias.detach()[channel])
 
@@ -143,8 +142,3 @@ def kernels(model: nn.Module, layer: str, channel: int) -> tuple[np.ndarray, int
 def weights_version(model: nn.Module) -> tuple:
     """Changes whenever a weight or a statistic is written, as in a step of training."""
     return tuple((id(t), t._version) for t in (*model.parameters(), *model.buffers()))
-
-
-def _like(model: nn.Module, X: torch.Tensor) -> torch.Tensor:
-    like = next(model.parameters(), X)
-    return X.to(like.device, like.dtype)

@@ -10,7 +10,8 @@ import traitlets
 
 from cnnlab.draw import paper
 from cnnlab.draw.residual import residual_picture
-from cnnlab.explore.base import Whole
+from cnnlab.explore.base import Real, Whole
+from cnnlab.explore.limits import said_in_code, ways_out
 from cnnlab.explore.signal import Net, Signals, signals
 from cnnlab.explore.told import ToldExplorer
 
@@ -20,6 +21,7 @@ PRESETS = {
     "with batch norm": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": False},
     "batch norm, start as nothing": {"depth": 20, "width": 32, "gain": 1.0, "norm": True, "zero": True},
 }
+MOST_WEIGHTS = 2**19  # of each network
 _signals = lru_cache(maxsize=64)(signals)
 
 
@@ -33,17 +35,11 @@ class ResidualExplorer(ToldExplorer):
 
     presets = PRESETS
 
-    depth = Whole(10)
-    width = Whole(32)
-    gain = traitlets.Float(0.6)
+    depth = Whole(10, most=200)
+    width = Whole(32, most=256)
+    gain = Real(0.6, 0, 1e12, "more than 0, such as 1, and at most 1e12", above=True)
     norm = traitlets.Bool(False)
     zero = traitlets.Bool(False)
-
-    @traitlets.validate("gain")
-    def _positive(self, proposal: dict[str, float]) -> float:
-        if not proposal["value"] > 0:
-            raise traitlets.TraitError(f"gain={proposal['value']:g} will not do; give more than 0, such as 1")
-        return proposal["value"]
 
     # ---- results ----
 
@@ -54,11 +50,18 @@ class ResidualExplorer(ToldExplorer):
     @property
     def error(self) -> str | None:
         """Why there is nothing to draw; None where there is."""
+        if self._weights > MOST_WEIGHTS:
+            sentence = f"{self._weights:,} weights are more than the {MOST_WEIGHTS:,} that are drawn at random here"
+            return f"{sentence}; lower depth or width"
         numbers = [n for found in (self.plain, self.residual) for n in (*found.gradients, *found.activations)]
         if all(map(isfinite, numbers)):
             return None
         where = f"gain {self.gain:g} over {self.depth} blocks"
         return f"values grow beyond what a number holds with {where}; lower one of them"
+
+    @property
+    def _weights(self) -> int:
+        return _weights(self.depth, self.width)
 
     @property
     def plain(self) -> Signals:
@@ -97,10 +100,11 @@ class ResidualExplorer(ToldExplorer):
         )
 
     def __repr__(self) -> str:
-        reach = f"plain {_size(self.plain.reach)}, residual {_size(self.residual.reach)}"
-        return (
-            f"ResidualExplorer({self.depth} blocks of 2 layers, width {self.width} → first gradient to last: {reach})"
-        )
+        result = "nothing computed"
+        if self._weights <= MOST_WEIGHTS:
+            reach = f"plain {_size(self.plain.reach)}, residual {_size(self.residual.reach)}"
+            result = f"first gradient to last: {reach}"
+        return f"ResidualExplorer({self.depth} blocks of 2 layers, width {self.width} → {result})"
 
     # ---- picture and controls ----
 
@@ -114,6 +118,10 @@ class ResidualExplorer(ToldExplorer):
         return residual_picture(pairs, self.stories(), repr(self), **options)
 
     def _offers(self) -> list[tuple[dict[str, object], str]]:
+        if self._weights > MOST_WEIGHTS:
+            now, start = {"depth": self.depth, "width": self.width}, {"depth": 10, "width": 32}
+            ways = ways_out(start, now, lambda way: _weights(**{**now, **way}) <= MOST_WEIGHTS)
+            return [(way, said_in_code(way)) for way in ways]
         return [({"gain": 1.0}, "gain = 1"), ({"depth": 10}, "depth = 10")] if self.error else []
 
     def _controls(self) -> widgets.Widget:
@@ -126,6 +134,10 @@ class ResidualExplorer(ToldExplorer):
             ),
         ]
         return self._columns(left, right)
+
+
+def _weights(depth: int, width: int) -> int:
+    return 2 * depth * width**2
 
 
 def _size(number: float) -> str:

@@ -125,4 +125,4 @@ def _offer(control: widgets.Dropdown, value: object) -> None:
     """Code may ask for what no choice offers."""
     values = [option[1] if isinstance(option, tuple) else option for option in control.options]
     if value not in values:
-        control.options = [*control.options, (f"{value:,}", value)]
+        control.options = [*control.options, value if isinstance(value, str) else (f"{value:,}", value)]

@@ -91,10 +91,14 @@ class Watcher:
         self.drawn, self.kept = time.perf_counter(), (0, 0)
         run.history = history
         redraw()
+        self.stop_if_asked()
 
-    def step(self, history: Any, step: int, steps: int, loss: float, lr: float) -> None:
+    def stop_if_asked(self) -> None:
         if self.run.stopping.is_set():
             raise KeyboardInterrupt  # what fit takes for the stop button: it returns the history so far
+
+    def step(self, history: Any, step: int, steps: int, loss: float, lr: float) -> None:
+        self.stop_if_asked()
         # By steps, not by seconds: the same run leaves the same trail.
         part = (len(history), step * TRAIL // steps)
         if part != self.kept:
@@ -134,8 +138,7 @@ def for_fit(settings: dict[str, Any]) -> dict[str, Any]:
 
 def seeded(build: Callable[[], Any], seed: int) -> Any:
     """A network with weights drawn from `seed`; the caller's random numbers go on as if nothing had happened."""
-    import torch
+    from cnnlab.seeding import own_random
 
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with own_random(seed):
         return build()

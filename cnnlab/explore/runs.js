@@ -73,6 +73,6 @@ class Page {
 export default {
   render({ model, el }) {
     const page = new Page(el);
-    return follow(model, (picture) => page.show(picture));
+    return follow(model, el, (picture) => page.show(picture));
   },
 };

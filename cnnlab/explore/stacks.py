@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import traitlets
 
 from cnnlab.draw.chain import Chain, Step
+from cnnlab.explore.base import LONGEST_SIDE, said
 
 KINDS = ("conv", "pool")
+MOST_LAYERS, MOST_TAPS = 40, 2**19  # layers of a stack, and taps that are followed back through it
 SETTINGS = ("kernel", "stride", "padding", "dilation")
 
 CONV3, HALVE = Step("conv", 3, padding=1), Step("pool", 2, 2)
@@ -60,19 +62,47 @@ class Layers(traitlets.TraitType):
     def validate(self, owner: traitlets.HasTraits, value: object) -> tuple[Step, ...]:
         if not isinstance(value, Sequence) or isinstance(value, str):
             self._refuse(value, "is no list of layers")
-        return tuple(self._step(each) for each in value)
+        if len(value) > MOST_LAYERS:
+            raise traitlets.TraitError(
+                f"{self.name} of {len(value):,} layers is more than the {MOST_LAYERS} computed here; give fewer"
+            )
+        steps = tuple(self._step(each) for each in value)
+        if (taps := taps_followed(steps)) > MOST_TAPS:
+            raise traitlets.TraitError(
+                f"{self.name}: a field over {taps:,} taps is more than the {MOST_TAPS:,} that are followed here; give"
+                " fewer layers or smaller kernels"
+            )
+        return steps
 
     def _step(self, value: object) -> Step:
         try:
-            return step(value)
+            made = step(value)
+            if not all(abs(number) <= LONGEST_SIDE for number in made[1:]):
+                self._refuse(value, f"has a number larger than {LONGEST_SIDE}")
+            return made
         except (TypeError, ValueError):
             self._refuse(value, "is no layer")
 
     def _refuse(self, value: object, why: str) -> None:
         raise traitlets.TraitError(
-            f'{self.name}: {value!r} {why}; give each as ("conv" or "pool", kernel, stride, padding, dilation),'
+            f'{self.name}: {said(value)} {why}; give each as ("conv" or "pool", kernel, stride, padding, dilation),'
             " or the first few of these"
         ) from None
+
+
+def taps_followed(steps: Sequence[Step]) -> int:
+    """How many taps a walk from every map back to the input meets at most.
+    >>> taps_followed([Step("conv", 3), Step("conv", 3)])  # 3 from the first map, 3 and then 3 · 3 from the second
+    15
+    """
+    total = 0
+    for number in range(1, len(steps) + 1):
+        seen = span = 1
+        for _, kernel, stride, _, dilation in reversed(steps[:number]):
+            total += seen * kernel
+            span = (span - 1) * stride + (kernel - 1) * dilation + 1
+            seen = min(seen * kernel, span)
+    return total
 
 
 def torch_line(layer: Step, channels: str = "1, 1, ") -> str:

@@ -7,8 +7,9 @@ function themed(svg) {
   return dark ? svg.replace(/#[0-9a-f]{6}\b/g, (light) => TWINS[light] ?? light) : svg;
 }
 
-// Calls `update` for every new picture and whenever the page changes its theme; returns what ends that.
-function follow(model, update) {
+// Calls `update` for every new picture and whenever the page changes its theme, and greys what Python does not answer
+// for; returns what ends that.
+function follow(model, el, update) {
   const theme = new MutationObserver(() => {
     const dark = Boolean(document.querySelector(DARK_PAGES));
     if (dark !== shown) show();
@@ -22,5 +23,6 @@ function follow(model, update) {
   for (const part of [document.documentElement, document.body]) theme.observe(part, attributes);
   model.on("change:picture", show);
   show();
-  return () => { theme.disconnect(); model.off("change:picture", show); };
+  const silence = asks(model, el);
+  return () => { silence(); theme.disconnect(); model.off("change:picture", show); };
 }

@@ -89,6 +89,6 @@ export default {
       model.save_changes();
     };
     const page = new Page(el, model.get("pressed") && press);
-    return follow(model, (picture) => page.show(picture));
+    return follow(model, el, (picture) => page.show(picture));
   },
 };

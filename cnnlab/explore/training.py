@@ -240,7 +240,8 @@ class TrainingExplorer(Explorer):
         if self.images < LEAST_IMAGES:
             return [({"images": LEAST_IMAGES}, f"images = {LEAST_IMAGES}")]
         last = self.runs[-1] if self.runs else None
-        if last and last.state == "diverged" and self.lr >= last.settings["lr"]:
+        # A loss that is not finite before the first step is no matter of the rate.
+        if last and "learning rate" in last.reason and self.lr >= last.settings["lr"]:
             lower = float(f"{last.settings['lr'] / 3:.1g}")
             return [({"lr": lower}, f"lr = {lower:g}")]
         return []

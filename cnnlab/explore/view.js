@@ -225,7 +225,7 @@ function written(terms, { open, close, result }) {
 export default {
   render({ model, el }) {
     const page = new Page(el, (message) => model.send(message));
-    const unfollow = follow(model, (picture) => page.show(picture));
+    const unfollow = follow(model, el, (picture) => page.show(picture));
     return () => { page.stop(); unfollow(); };
   },
 };

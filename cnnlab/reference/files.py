@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from cnnlab.device import pick_device
 from cnnlab.history import History, write_atomically
 from cnnlab.reference.measure import Result
 from cnnlab.reference.rows import KINDS, Row
@@ -52,7 +53,9 @@ def reference(
 
     device_type: whose file; None takes a processor's, and a GPU's where CNNLAB_SCALE asks for the full size.
     """
-    device_type = device_type or by_scale("cpu", "cuda")
+    if device_type is None:
+        here = pick_device().type
+        device_type = by_scale("cpu", "cuda" if here == "cpu" else here)
     results = read(Path(folder), device_type)
     lines = [cells(network, kind, results.get(f"{network} {kind}"), device_type) for kind in KINDS]
     return Shown(lines + ([just_now(history)] if history else []))

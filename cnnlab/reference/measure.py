@@ -46,7 +46,8 @@ def measure(row: Row, data: FashionMNIST, seeds: Sequence[int], say: Callable[[s
     with torch.device("meta"):
         cost = trace(row.model(0), (1, 1, row.image_size, row.image_size))
     device = data.train.device
-    memory = step_memory(row.network, row.image_size, row.training["batch_size"], str(device), **row.settings)
+    counted = "cpu" if device.type == "mps" else str(device)  # Apple's GPUs keep no peak of their memory
+    memory = step_memory(row.network, row.image_size, row.training["batch_size"], counted, **row.settings)
     result = Result(row, cost.params, cost.macs, memory, about(device), "", len(data.train))
     for seed in seeds:
         net = row.model(seed)

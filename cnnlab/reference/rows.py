@@ -9,6 +9,7 @@ import torch
 
 from cnnlab import models
 from cnnlab.bench.recipes import EPOCHS, RECIPES
+from cnnlab.seeding import own_random
 from cnnlab.train import init_xavier
 
 KINDS = ("notes", "ours")
@@ -82,8 +83,8 @@ class Row:
     augment: tuple[str, ...] = ()
 
     def model(self, seed: int) -> torch.nn.Module:
-        torch.manual_seed(seed)
-        net = models.build(self.network, image_size=self.image_size, **self.settings)
+        with own_random(seed):
+            net = models.build(self.network, image_size=self.image_size, **self.settings)
         return init_xavier(net, seed) if self.xavier else net
 
 

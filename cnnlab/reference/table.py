@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from html import escape
 from typing import Any
 
 from cnnlab.bench.recipes import RECIPES
+from cnnlab.draw.svg import escaped as escape
 from cnnlab.history import History
 from cnnlab.record import spread
 from cnnlab.reference.measure import Result

@@ -2,10 +2,11 @@
 
     trace(model, (1, 1, 28, 28))
 
-runs a stand-in of the model on PyTorch's meta device, where tensors have a shape and no numbers. The model itself is
-never called. A map:
+runs a stand-in of the model on PyTorch's meta device, where tensors have a shape and no numbers, and where that is not
+enough, on zeros. The model itself is never called. A map:
 
     table      Row, Trace, and how they print
+    inputs     what a trace is given: the model, shapes, tensors
     stand_in   the copy of the model that is run
     operation  what PyTorch hands over when a layer computes, and what that costs
     refusal    why an operation cannot take its input, in words

@@ -46,15 +46,6 @@ def bind(func: torch._ops.OpOverload, args: tuple, kwargs: dict) -> tuple[str, d
     return schema.name.removeprefix("aten::"), {**bound, **kwargs}
 
 
-def tensors(value: Any) -> list[Tensor]:
-    """All tensors in nested tuples, lists and dicts, in order."""
-    if isinstance(value, Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [t for item in value for t in tensors(item)] if isinstance(value, tuple | list) else []
-
-
 def conv_setting(args: dict[str, Any], axis: int) -> tuple[int, int, int, int]:
     """Kernel, stride, padding and dilation of a convolution along one axis of the image."""
     stride, padding, dilation = (per_axis(args[name], axis) for name in ("stride", "padding", "dilation"))
@@ -96,4 +87,4 @@ def macs(call: Call) -> int:
 
 
 def _sees(call: Call, tensor: Tensor) -> bool:
-    return next(seen for other, seen in call.inputs if other is tensor) is not BLIND
+    return next((seen for other, seen in call.inputs if other is tensor), BLIND) is not BLIND

@@ -15,6 +15,10 @@ _AXES = {"1d": "(B, C, W)", "2d": "(B, C, H, W)", "3d": "(B, C, D, H, W)"}
 
 def check(name: str, args: dict[str, Any]) -> None:
     """Refuse in our own words what PyTorch refuses in its own; on the meta device it lets some of this pass."""
+    if name in PRODUCTS:
+        left, right = (args[key].dtype for key in PRODUCTS[name])
+        if left != right:  # not ours to decide: under autocast a real run may take it
+            raise RuntimeError(f"{left} and {right} cannot be multiplied; give dtype={right}, or a tensor of it")
     if name == "convolution":
         _check_convolution(args)
     elif name in POOLS:
@@ -28,8 +32,9 @@ def check(name: str, args: dict[str, Any]) -> None:
     elif name in ("add", "add_") and isinstance(args["other"], Tensor):
         _check_addition(tuple(args["self"].shape), tuple(args["other"].shape))
     elif name == "cat":
-        dim = args["dim"] % args["tensors"][0].dim()
-        if len({(*t.shape[:dim], *t.shape[dim + 1 :]) for t in args["tensors"]}) > 1:
+        parts = [t for t in args["tensors"] if t.shape != (0,)]  # torch skips an empty list's tensor
+        dim = args["dim"] % parts[0].dim() if parts else 0
+        if len({(*t.shape[:dim], *t.shape[dim + 1 :]) for t in parts}) > 1:
             raise ShapeError("maps must agree in every axis but the joined one; pad or stride the branches alike")
 
 
@@ -52,8 +57,8 @@ def _check_convolution(args: dict[str, Any]) -> None:
             out_size(size, kernel, stride, padding, dilation)
 
 
-def why(module: nn.Module, shape: Shape | None, error: Exception) -> str:
-    """The reason a module did not take an input of this shape: ours where there is one, else the error's own."""
+def known(module: nn.Module, shape: Shape | None, error: Exception) -> str | None:
+    """The reason a module did not take an input of this shape, where it is one of ours; None for any other error."""
     kind, is_layer = type(module).__name__, not any(module.children())
     axes = _AXES.get(kind[-2:])
     if axes and shape and len(shape) != axes.count(",") + 1 and is_layer:
@@ -61,8 +66,21 @@ def why(module: nn.Module, shape: Shape | None, error: Exception) -> str:
     taken = getattr(module, "num_features", None)
     if "BatchNorm" in kind and shape and taken not in (None, shape[1]):
         return f"{_channels(shape[1])} a batch norm for {taken}; give it num_features={shape[1]}"
+    return str(error) if isinstance(error, ShapeError) else None
+
+
+def why(error: Exception, depth: int, on_zeros: bool) -> str:
+    """Any other error in its own words, and a way out where there is one."""
     text = next(iter(str(error).strip().splitlines()), "no reason given")
-    return text if isinstance(error, ShapeError | RuntimeError) else f"{type(error).__name__}: {text}"
+    if isinstance(error, RuntimeError) and not isinstance(error, NotImplementedError | RecursionError):
+        indices = "scalar types: Long" in text
+        return f"{text}; give dtype=torch.long, or a tensor of indices" if indices else text
+    text = f"{type(error).__name__}: {text}"
+    if isinstance(error, TypeError) and "required positional argument" in text and not depth:
+        return f"{text}; give a shape or a tensor for each input"
+    if on_zeros and isinstance(error, AssertionError | ValueError | LookupError | ArithmeticError):
+        return f"{text}; if zeros are the reason, give a tensor in place of the shape"
+    return text
 
 
 def _channels(given: int) -> str:

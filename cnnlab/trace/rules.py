@@ -10,7 +10,7 @@ from torch import Tensor
 from cnnlab.shapes import ShapeError
 from cnnlab.trace import layout, windows
 from cnnlab.trace.operation import POOLS, Call
-from cnnlab.trace.sight import BLIND, UNKNOWN, Lost, Seen, Sight, meet, spread
+from cnnlab.trace.sight import ASIDE, BLIND, UNKNOWN, Lost, Seen, Sight, meet, spread
 
 # Operations whose every output pixel reads the same pixel of each input, but which PyTorch does not tag as such.
 _POINTWISE = {"hardswish", "_prelu_kernel", "masked_fill", "clamp", "where", "rrelu_with_noise", "dropout"}
@@ -56,8 +56,10 @@ _PARTS: dict[str, Callable[[Call, Tensor, Sight, int], Sight]] = {
 def through(call: Call) -> list[Seen]:
     """What the units of each result see."""
     seen = [sights for _, sights in call.inputs]
-    if all(sights is BLIND for sights in seen) or call.name in _FRESH:
+    if call.name in _FRESH or all(sights is BLIND for sights in seen):
         return [BLIND] * len(call.out)
+    if all(sights in (BLIND, ASIDE) for sights in seen):
+        return [ASIDE] * len(call.out)
     if any(sights is UNKNOWN for sights in seen):
         return [UNKNOWN] * len(call.out)
     try:
@@ -67,7 +69,7 @@ def through(call: Call) -> list[Seen]:
 
 
 def _known(call: Call) -> list[Seen]:
-    name, seeing = call.name.removesuffix("_"), [(x, seen) for x, seen in call.inputs if seen is not BLIND]
+    name, seeing = call.name.removesuffix("_"), [(x, seen) for x, seen in call.inputs if isinstance(seen, tuple)]
     if call.pointwise or name in _POINTWISE:
         return [_meet(call, [[spread(s, x, call.out[0]) for s in sights] for x, sights in seeing])] * len(call.out)
     if name in ("cat", "stack"):
@@ -107,4 +109,4 @@ def _beside(call: Call, sight: Sight) -> Sight:
 
 def _copied(call: Call, source: Tensor) -> Seen:
     seen = next((seen for x, seen in call.inputs if x is source), BLIND)
-    return BLIND if seen is BLIND else tuple(spread(sight, source, call.out[0]) for sight in seen)
+    return seen if not isinstance(seen, tuple) else tuple(spread(sight, source, call.out[0]) for sight in seen)

@@ -48,6 +48,7 @@ class _Blind:
 
 
 BLIND = _Blind()
+ASIDE = _Blind()  # another input than the image, and what is made of it: no constant, but nothing of the image either
 UNKNOWN = None
 Seen = tuple[Sight, ...] | _Blind | None  # of a whole tensor: one sight for each axis of the input
 
@@ -58,6 +59,9 @@ class Notes:
     def __init__(self) -> None:
         self.notes: dict[int, tuple[Tensor, Seen, int]] = {}
         self.writes: Counter[int] = Counter()  # storage -> how often what is seen through it has changed
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return id(tensor) in self.notes
 
     def look(self, tensor: Tensor) -> Seen:
         # What the run did not make, a parameter or a constant, holds nothing of the input.
@@ -73,7 +77,10 @@ class Notes:
 
 
 def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    try:
+        return tensor.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):  # a sparse tensor has no storage of its own
+        return id(tensor)
 
 
 def report(seen: Seen) -> tuple[PerAxis, PerAxis]:

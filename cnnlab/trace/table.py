@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
+
+from cnnlab.draw.svg import clean
+from cnnlab.draw.svg import escaped as escape
 
 Shape = tuple[int, ...]
 PerAxis = int | float | tuple[int | float | None, ...] | None
@@ -36,7 +38,10 @@ class Row:
 class Trace:
     """The rows in the order of the calls; a block's own row comes after its layers. The totals are sums over rows.
 
-    joins: the modules that bring branches together themselves, by name: "add", or "cat" for side by side.
+    joins        the modules that bring branches together themselves, by name: "add", or "cat" for side by side
+    more_shapes  the shapes of the inputs after the first
+    real_run     why the rows are of one run on numbers and not on shapes alone; None where shapes were enough. Other
+                 numbers may then take another way through the model, and fields leave out what was read as a number
     """
 
     rows: tuple[Row, ...]
@@ -44,6 +49,8 @@ class Trace:
     failure: str | None = None
     unused_params: int = 0
     joins: dict[str, str] = field(default_factory=dict)
+    more_shapes: tuple[Shape, ...] = ()
+    real_run: str | None = None
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)
@@ -77,18 +84,19 @@ class Trace:
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1].rstrip(), *self._notes()])
 
     def _repr_html_(self) -> str:
-        rows = [_html_row(_cells(row), failed=row.out_shape is None) for row in self.rows]
+        refused = self.rows[-1] if self.failure else None
+        rows = [_html_row(_cells(row), failed=row is refused) for row in self.rows]
         head, total = _html_row(_HEAD, tag="th"), _html_row(self._total(), tag="th")
         notes = "".join(f"<p>{escape(note)}</p>" for note in self._notes())
         return f'<div><table style="{_TABLE_STYLE}">{head}{"".join(rows)}{total}</table>{notes}</div>'
 
     def _total(self) -> tuple[str, ...]:
         sums = (f"{total:,}" for total in (self.params, self.macs, self.activation_bytes))
-        return ("total", "", shape_text(self.input_shape), "", *sums, "", "")
+        return ("total", "", ", ".join(map(shape_text, (self.input_shape, *self.more_shapes))), "", *sums, "", "")
 
     def _notes(self) -> list[str]:
         unused = f"{self.unused_params:,} more parameters were not used in this run" if self.unused_params else ""
-        return [note for note in (self.failure and f"stopped: {self.failure}", unused) if note]
+        return [note for note in (self.real_run, unused, self.failure and f"stopped: {self.failure}") if note]
 
 
 _HEAD = ("layer", "kind", "in", "out", "params", "MACs", "bytes", "field px", "jump px")
@@ -97,7 +105,7 @@ _CELL_STYLE = "padding:2px 5px;border-bottom:1px solid var(--jp-border-color2,#8
 
 
 def shape_text(shape: Shape | None) -> str:
-    return "–" if shape is None else "×".join(map(str, shape))
+    return "–" if shape is None else "×".join(map(str, shape)) or "one number"
 
 
 def _per_axis(value: PerAxis) -> str:
@@ -109,7 +117,7 @@ def _per_axis(value: PerAxis) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     counts = (f"{count:,}" for count in (row.params, row.macs, row.activation_bytes))
     field, jump = _per_axis(row.receptive_field), _per_axis(row.jump)
-    return (row.name, row.kind, shape_text(row.in_shape), shape_text(row.out_shape), *counts, field, jump)
+    return (clean(row.name), clean(row.kind), shape_text(row.in_shape), shape_text(row.out_shape), *counts, field, jump)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
