@@ -137,20 +137,20 @@ def fashion_mnist(
     device: str | torch.device = "auto",
     *,
     subset: int | None = None,
-    augment: tuple[str, ...] = (),
+    augment: str | tuple[str, ...] = (),
     normalize: bool = True,
     download: bool = True,
 ) -> FashionMNIST:
     """Fashion-MNIST on `device`: 55,000 training, 5,000 validation and 10,000 test images.
 
     size: 28, 64, 96 or 224, enlarged bilinearly batch by batch. subset: that many training images, classes
-    balanced. augment: "flip", "crop" or both, for training only. normalize: subtract the mean, divide by the
+    balanced. augment: "flip", "crop" or both in a tuple, for training only. normalize: subtract the mean, divide by the
     standard deviation. The archives are looked for at CNNLAB_DATA, in the user's cache and where Debian's package
     installs them, else downloaded; with no network either, a stand-in set is drawn and says so.
 
     Raises DataError for a damaged archive, ValueError for a size, device or subset that cannot be.
     """
-    device = pick_device(device)
+    device, augment = pick_device(device), (augment,) if isinstance(augment, str) else augment
     arrays, source = read_or_draw(download)
     standin = source == "drawn"
 

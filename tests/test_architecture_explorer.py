@@ -289,8 +289,6 @@ def test_what_cannot_be_is_refused_and_the_explorer_stays_as_it_was():
         ArchitectureExplorer(nn.Sequential(nn.Conv2d(1, 2, 3))).build_for(64)
     with pytest.raises(TypeError, match=r"model=5 is not a network; pass an nn\.Module"):
         ArchitectureExplorer(5)
-    with pytest.raises(TypeError, match="is scripted by torch.jit, which hides its layers"):
-        ArchitectureExplorer(torch.jit.script(nn.Sequential(nn.Conv2d(1, 2, 3))))
     with pytest.raises(ValueError, match="in_channels=0 is below 1"):
         ArchitectureExplorer("lenet", in_channels=0)
     with pytest.raises(traitlets.TraitError, match="size=0 will not do"):

@@ -358,7 +358,8 @@ def test_the_command_line_prints_under_any_encoding(words, environment, tmp_path
     )
     assert b"Traceback" not in run.stderr
     assert run.returncode in (0, 1)
-    assert b"?" in run.stdout  # a sign that this encoding does not have
+    if words:
+        assert b"?" in run.stdout  # a star, which none of these encodings has
 
 
 def test_command_line(monkeypatch, capsys, tmp_path):

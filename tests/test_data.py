@@ -93,6 +93,12 @@ def test_reads_the_archives_and_splits_them(folder):
     assert repr(data) == "Fashion-MNIST: 550 train, 50 valid, 100 test; 28×28, on cpu"
 
 
+def test_one_augmentation_may_be_named_by_itself(folder):
+    assert fashion_mnist(device="cpu", augment="flip").train.augment == ("flip",)
+    with pytest.raises(ValueError, match="augmentation 'blur' is not one of"):
+        fashion_mnist(device="cpu", augment="blur")
+
+
 def test_same_arrays_as_torchvision(folder, tmp_path):
     """torchvision reads the same bytes; every image is in exactly one split."""
     shutil.copytree(folder.parent.parent, tmp_path / "copy")

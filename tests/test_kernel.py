@@ -82,5 +82,6 @@ def test_a_notice_is_a_line_without_a_text_that_other_machines_lack(kernel):
     messages = run(client, "from cnnlab import archives; archives.tell('<b>images</b> are missing')")
     (shown,) = (m["content"]["data"] for m in messages if m["msg_type"] == "display_data")
     assert list(shown) == ["application/vnd.jupyter.widget-view+json"]
-    assert "&lt;b&gt;images&lt;/b&gt; are missing" in str([m["content"] for m in messages if m["msg_type"] == "comm_open"])
+    made = [m["content"] for m in messages if m["msg_type"] == "comm_open"]
+    assert "&lt;b&gt;images&lt;/b&gt; are missing" in str(made)
     assert not [m for m in messages if m["msg_type"] == "stream"]

@@ -136,10 +136,8 @@ class ArchitectureExplorer(Explorer):
     def _can_be_chosen(self, proposal: dict[str, Any]) -> str:
         choices = self.choices
         if proposal["value"] not in (choices or [""]):
-            names = ", ".join(choices[:3])
-            raise traitlets.TraitError(
-                f"layer={said(proposal['value'])} is none that can be changed here; choose one of {names} …"
-            )
+            way = f"choose one of {', '.join(choices[:3])} …" if choices else "this network has none"
+            raise traitlets.TraitError(f"layer={said(proposal['value'])} is none that can be changed here; {way}")
         return proposal["value"]
 
     # ---- results ----
