@@ -289,7 +289,7 @@ ROWS = {
         ),
         (
             "dropout-explain",
-            "all five, by # to # points",
+            "all three, by # to # points",
             within(of(points, out("dropout-train", "0 validation images # # #", "0.5 validation images # # #"))),
         ),
         (
@@ -304,12 +304,12 @@ ROWS = {
         ),
         (
             "augment-explain",
-            "shifting cost # to # points in five of five",
+            "shifting cost # to # points and",
             within(of(points, out("augment-train", "none judged as it is # # #", "crop judged as it is # # #"))),
         ),
         (
             "augment-explain",
-            "five, mirroring # to # in four of five",
+            "and mirroring # to #, in all three",
             within(of(losses, out("augment-train", "none judged as it is # # #", "flip judged as it is # # #"))),
         ),
         ("test-answer", "Here it came to #, a", out("test", "test accuracy #,")),
@@ -340,6 +340,26 @@ ROWS = {
         ("try", "about # minutes in all", minutes),
     ],
     "07-vgg": [
+        (
+            "measured-explain",
+            "the means are # against # for",
+            out("measured-train", "5×5 without … mean #", "two 3×3 without … mean #"),
+        ),
+        (
+            "measured-explain",
+            "and # against # for three",
+            out("measured-train", "7×7 without … mean #", "three 3×3 without … mean #"),
+        ),
+        (
+            "measured-explain",
+            "with it the means are # against #,",
+            out("measured-train", "5×5 batch norm … mean #", "two 3×3 batch norm … mean #"),
+        ),
+        (
+            "measured-explain",
+            ", and # against #.",
+            out("measured-train", "7×7 batch norm … mean #", "three 3×3 batch norm … mean #"),
+        ),
         ("network", "# × # × #. With the block", out("block-function", "(1, #, #, #)")),
         ("trace-explain", "map is # × # × #, flattened to #.", out("trace", "flatten Flatten 1×#×#×# 1×#")),
         ("architecture-answer", "block 5 sees # px", out("field-check", "trace: #")),
