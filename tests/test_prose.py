@@ -553,7 +553,11 @@ ROWS = {
             "as well: # more",
             of(gap, out("redundant", "as in the paper #", "without the biases #")),
         ),
-        ("features-explain", "It does: # against #,", out("features-correlate", "same channel: #, another one: #")),
+        (
+            "features-explain",
+            "It does: # against #, averaged",
+            out("features-correlate", "same channel: #, another one: #"),
+        ),
         (
             "reference-intro",
             "(权重衰减) #, too",
@@ -605,7 +609,7 @@ ROWS = {
         ),
         (
             "versus-answer",
-            "differ by # and #.",
+            "differ by # and #. Three",
             of(
                 lambda a, b, c, d, e, f: (100 * (max(a, b, c) - min(a, b, c)), 100 * (max(d, e, f) - min(d, e, f))),
                 out("versus-show", "add … parameters # # #", "concatenate … parameters # # #"),
