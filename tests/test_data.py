@@ -147,6 +147,7 @@ def test_the_real_set():
         (gzip.compress(struct.pack(">BBBB4i", 0, 0, 8, 4, *[10**6] * 4)), "it announces"),
         (gzip.compress(struct.pack(">BBBB", 0, 0, 8, 200)), "is damaged"),
     ],
+    ids=["other content", "cut off", "empty", "not packed", "too large", "too many axes"],
 )
 def test_damaged_archive_is_named(folder, content, says):
     (folder / "t10k-labels-idx1-ubyte.gz").write_bytes(content)
