@@ -92,12 +92,12 @@ def test_data_found_or_not(monkeypatch, tmp_path):
     assert environment.check_data().state == "note"
     for name in archives.ARCHIVES:
         (tmp_path / name).touch()
-    assert environment.check_data() == Check("data", f"Fashion-MNIST, in {tmp_path}")
+    assert environment.check_data() == Check("data", "Fashion-MNIST, in the user's cache")
     monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path / "typo"))
     assert "there is no such folder" in environment.check_data().remedy
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
-    assert environment.check_data().state == "ok"
+    assert environment.check_data() == Check("data", "Fashion-MNIST, under CNNLAB_DATA")
 
 
 def test_report_puts_each_remedy_under_its_line():

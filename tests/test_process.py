@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
+from torch import nn
 from torch.nn import functional as F
 
 from cnnlab import check
@@ -317,3 +318,17 @@ def test_a_class_is_found_out_too(notebook):
 
 def test_outside_of_a_notebook_nothing_is_said():
     assert cells.not_run("padding.out_size", (right,)) == ""
+
+
+def test_what_a_compiler_puts_in_place_is_no_replaced_function(monkeypatch):
+    """torch.compile wraps the constructor of modules, under another name, and leaves it so."""
+
+    def patched_init(self, *args, **kwargs):
+        return original(self, *args, **kwargs)
+
+    original = nn.Module.__init__
+    patched_init.__module__ = "torch._dynamo.mutation_guard"
+    monkeypatch.setattr(nn.Module, "__init__", patched_init)
+    assert process.replaced() == ""
+    patched_init.__module__ = "elsewhere"
+    assert process.replaced() == "Module.__init__"
