@@ -67,9 +67,17 @@ def inside(root: Path) -> list[Path]:
 
 def find_archives() -> Path | None:
     """The first folder with all four archives: at CNNLAB_DATA, in the user's cache, or where Debian installs them."""
-    roots = [root for root in (named_folder(), cache_folder(), INSTALLED) if root]
-    folders = [folder for root in roots for folder in inside(root)]
-    return next((folder for folder in folders if all(file_of(folder, name) for name in ARCHIVES)), None)
+    return located()[0]
+
+
+def located() -> tuple[Path | None, str]:
+    """That folder, and where it is in words; None and no words where there is none."""
+    roots = {"under CNNLAB_DATA": named_folder(), "in the user's cache": cache_folder(), f"as {PACKAGE}": INSTALLED}
+    for words, root in roots.items():
+        for folder in inside(root) if root else ():
+            if all(file_of(folder, name) for name in ARCHIVES):
+                return folder, words
+    return None, ""
 
 
 def trouble_with_named() -> str:
@@ -153,7 +161,7 @@ def fetch_archives(root: Path) -> Path:
     except OSError as error:
         if not (shutil.which("apt-get") and shutil.which("dpkg")):
             raise
-        with contextlib.suppress(OSError, subprocess.SubprocessError):
+        with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
             return unpack_package(root)
         raise error
 
@@ -198,7 +206,7 @@ def _within(seconds: float, work: Callable[[], object]) -> None:
 def unpack_package(root: Path, patience: float = PATIENCE) -> Path:
     """Download Debian's or Ubuntu's package of the archives and unpack it, which needs no rights.
 
-    Raises OSError or subprocess.SubprocessError where that fails.
+    Raises OSError, ValueError or subprocess.SubprocessError where that fails.
     """
     with scratch_folder(root) as scratch:
         settings = {"cwd": scratch, "check": True, "capture_output": True, "timeout": patience}

@@ -93,14 +93,9 @@ def check_data() -> Check:
         from cnnlab import archives
     except (ImportError, OSError):
         return Check("data", "unknown without NumPy", "note")
-    folder, trouble = archives.find_archives(), archives.trouble_with_named()
+    (folder, where), trouble = archives.located(), archives.trouble_with_named()
     if folder is not None:
-        named = archives.named_folder()
-        places = {archives.cache_folder(): "in the user's cache", archives.INSTALLED: "as the system's package"}
-        found = next((words for root, words in places.items() if folder.is_relative_to(root)), "under CNNLAB_DATA")
-        return Check(
-            "data", "Fashion-MNIST, " + ("under CNNLAB_DATA" if named and folder in archives.inside(named) else found)
-        )
+        return Check("data", f"Fashion-MNIST, {where}")
     at_first_use = f"downloaded to {archives.cache_folder()} at first use, or set CNNLAB_DATA; drawn without a network"
     return Check("data", "no files yet", "note", trouble or at_first_use)
 

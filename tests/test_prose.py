@@ -642,8 +642,8 @@ ROWS = {
             "gives # points (BN-LeNet) to # (NiN)",
             out("recipe-check", "bn_lenet … gives #", "nin … gives #"),
         ),
-        ("recipe-explain", "(ResNet, DenseNet) #. Another", out("recipe-check", "resnet18_notes … gives #")),
-        ("recipe-explain", "(ResNet, DenseNet) #. Another", out("recipe-check", "densenet … gives #")),
+        ("recipe-explain", "it gives # points for both", out("recipe-check", "resnet18_notes … gives #")),
+        ("recipe-explain", "it gives # points for both", out("recipe-check", "densenet … gives #")),
         (
             "trade-explain",
             "for ~ times the multiply",

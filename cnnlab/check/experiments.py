@@ -420,8 +420,8 @@ def conclude(
     """Judges a conclusion about two variants, the second next to the first. Returns a sentence with the numbers.
 
     It has to follow from the numbers, and the reference must not contradict it; after a draw that shows anything else
-    than the reference, what the reference shows is right too. words: {choice: "higher", …} where the choices have names of their own. refused:
-    what something else than the stored reference contradicts.
+    than the reference, what the reference shows is right too. words: {choice: "higher", …} where the choices have
+    names of their own. refused: what something else than the stored reference contradicts.
     """
     filled(picked)
     words = words or {word: word for word in (HIGHER, LOWER, UNCLEAR)}

@@ -90,12 +90,12 @@ def replaced() -> str:
             new = now.get(name)
             # A kernel puts an input() and an open() of its own in place of Python's.
             other = new is not function and owner is not builtins and not isinstance(new, type)
-            if _written_here(new) or (other and not _compilers(new) and getattr(new, "__name__", name) != name):
+            if _written_here(new) or (other and not _by_compiler(new) and getattr(new, "__name__", name) != name):
                 return f"{owner.__name__}.{name}".removeprefix("builtins.")
     return ""
 
 
-def _compilers(function: object) -> bool:
+def _by_compiler(function: object) -> bool:
     """Whether torch.compile put it there: it wraps the constructor of modules under another name."""
     return getattr(function, "__module__", "").startswith("torch._dynamo")
 
