@@ -20,14 +20,14 @@ if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A module stays in one process, but for the exercises: there a chapter does, or one process would run for all."""
+    """A module stays in one process, but for the exercises: there a chapter does, which shares its trainings."""
     if config.getvalue("dist") != "loadscope":
         return None
     from xdist.scheduler import LoadScopeScheduling
 
     class ByChapter(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            chapter = re.search(r"test_exercises\.py::\w+\[(\w+)\.", nodeid)
+            chapter = re.search(r"test_(?:exercises|makes)\.py::\w+\[(\w+)\.", nodeid)
             return chapter[1] if chapter else super()._split_scope(nodeid)
 
     return ByChapter(config, log)
@@ -38,7 +38,7 @@ def pytest_configure(config):
     if getattr(option, "nbval", False):
         option.nbval_current_env = True
         if not any(str(word).startswith("--nbval-cell-timeout") for word in config.invocation_params.args):
-            option.nbval_cell_timeout = 300  # of nbval's own 2000 a dead kernel would take each
+            option.nbval_cell_timeout = 600  # of nbval's own 2000 a dead kernel would take each
         if option.nbval_sanitize_with is None:
             option.nbval_sanitize_with = str(ROOT / "tests" / "nbval_sanitize.cfg")
 

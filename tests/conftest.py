@@ -4,7 +4,9 @@ import matplotlib
 import pytest
 import torch
 
+import cnnlab.train
 from cnnlab.data import FashionMNIST, Images
+from tests.remembered import TRAININGS, Remembered
 
 matplotlib.use("agg")
 
@@ -24,6 +26,13 @@ def blobs(count: int, seed: int, name: str = "train") -> Images:
 def tiny_data() -> FashionMNIST:
     """600 training, 100 validation and 100 test images of ten separable classes."""
     return FashionMNIST(blobs(600, 1), blobs(100, 2, "valid"), blobs(100, 3, "test"), source="drawn")
+
+
+@pytest.fixture
+def remembered(monkeypatch) -> Remembered:
+    """`fit` trains nothing twice; see `tests.remembered`."""
+    monkeypatch.setattr(cnnlab.train, "fit", TRAININGS)
+    return TRAININGS
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from cnnlab.lab import with_settings
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
-START_SECONDS, RUN_SECONDS = 60, 120
+START_SECONDS, RUN_SECONDS, STOP_SECONDS = 60, 120, 30
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
@@ -107,6 +107,10 @@ def server(folder: Path, python: str = sys.executable) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 @contextmanager

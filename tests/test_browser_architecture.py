@@ -102,7 +102,11 @@ def test_the_keyboard_walks_the_lines_and_opens_blocks(page):
     stage.press("ArrowDown")
     assert page.locator(".status").inner_text().startswith("conv1 (Conv2d)")
     before = page.locator(".stage [data-line]").count()
-    while not page.locator('.stage [data-line].here[data-fold="folded"]').count():
+    for _ in range(before):
+        if page.locator('.stage [data-line].here[data-fold="folded"]').count():
+            break
         stage.press("ArrowDown")
+    else:
+        pytest.fail(f"none of {before} lines on the way down is a folded block")
     stage.press("Enter")
     page.wait_for_function(f"document.querySelectorAll('.stage [data-line]').length !== {before}")

@@ -15,6 +15,7 @@ from cnnlab import check
 from cnnlab.check import calling, solved
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES
 from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
+from tests.remembered import TRAININGS, beside_training
 from tests.test_notebooks import words
 
 # How many exercises the course's plan names for each chapter.
@@ -34,8 +35,8 @@ each_chapter = pytest.mark.parametrize("notebook", [notebook for notebook, _ in 
 
 
 @pytest.fixture(autouse=True)
-def own_progress(tmp_path, monkeypatch):
-    """Nobody's progress is touched, and none is paused."""
+def own_progress(tmp_path, monkeypatch, remembered):
+    """Nobody's progress is touched, none is paused, and no training is made twice."""
     monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / name)
     yield
     check.pause(False)
@@ -54,7 +55,7 @@ def cells_of(entry, folder=SOLUTIONS):
 def judge(entry, source, folder=EXERCISES):
     """The verdict on an answer cell with that source, after the exercise notebook's own set-up."""
     setup, _, judged = cells_of(entry, folder)
-    names = {}
+    names, TRAININGS.other_code = {}, beside_training(source)
     for text in (setup.source, source, judged.source):
         exec(compile(text, entry.key, "exec"), names)
     return getattr(getattr(check, entry.module), entry.name).verdict

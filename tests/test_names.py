@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from cnnlab.check.catalogue import ENTRIES
+from cnnlab.check.verdict import Verdict
 from cnnlab.draw import svg
 from cnnlab.draw.curve import training_curve
 from cnnlab.draw.runs import COLUMNS, Line, runs_picture
@@ -120,6 +122,7 @@ TABLES = {
     "trace": lambda name: trace(network(name), (1, 1, 8, 8)),
     "history": history,
     "journal": lambda name: Journal([entry(name)]),
+    "card": lambda name: Verdict(ENTRIES[0], "wrong", name, (("call", name),), name),
 }
 CUT = {"features", "architecture"}  # of a long name these show the first or the last letters
 

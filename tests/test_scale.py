@@ -22,7 +22,7 @@ def test_another_scale_is_refused(monkeypatch):
         by_scale(1, 2)
 
 
-@pytest.mark.parametrize(("words", "seconds"), [([], 300), (["--nbval-cell-timeout=4000"], 4000)])
+@pytest.mark.parametrize(("words", "seconds"), [([], 600), (["--nbval-cell-timeout=4000"], 4000)])
 def test_a_time_out_that_is_asked_for_holds(words, seconds):
     """Cells of the full size take longer than those of a laptop's."""
     asked = SimpleNamespace(nbval=True, nbval_cell_timeout=4000 if words else 2000, nbval_sanitize_with="")

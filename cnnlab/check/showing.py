@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 import torch
 from torch import nn
 
 from cnnlab.check.values import bare
+from cnnlab.draw.svg import escaped
 
 MOST_CELLS = 64  # a tensor up to this many numbers is written out
 MOST_SIDE = 12  # a grid up to this side is drawn
@@ -107,7 +107,7 @@ def _fits(grid: list[list[float]]) -> bool:
 
 def _table(title: str, grid: list[list[float]], largest: float) -> str:
     rows = "".join("<tr>" + "".join(_cell(number, largest) for number in row) + "</tr>" for row in grid)
-    label = f'<div style="font-size:12px;margin-bottom:3px">{escape(title)}</div>'
+    label = f'<div style="font-size:12px;margin-bottom:3px">{escaped(title)}</div>'
     return f'<div>{label}<table style="table-layout:auto;border-collapse:collapse;margin:0">{rows}</table></div>'
 
 

@@ -16,7 +16,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from platformdirs import user_data_path
 
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES, Entry
 from cnnlab.check.verdict import LOOKS
+from cnnlab.draw.svg import escaped
 
 LOCK_SECONDS = 1.5  # the longest wait for another kernel
 LEFT_OVER_SECONDS = 3600  # a temporary file older than this belongs to a process that was killed
@@ -279,7 +279,7 @@ class Progress:
 
     def _repr_html_(self) -> str:
         rows = "".join(self._chapter(notebook, module) for notebook, module in CHAPTERS)
-        notice = f'<p style="margin:0 0 6px">{escape(self.notice)}</p>' if self.notice else ""
+        notice = f'<p style="margin:0 0 6px">{escaped(self.notice)}</p>' if self.notice else ""
         return (
             '<div style="max-width:820px;font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);'
             f'color:var(--jp-ui-font-color1,#1f2329)"><p style="margin:0 0 6px"><b>{self.summary()}</b></p>{notice}'
@@ -303,7 +303,7 @@ class Progress:
         sign, ink = LOOKS[state]
         return (
             f'<tr style="background:none"><td style="{cell};color:{ink};white-space:nowrap;width:72px">'
-            f'<b>{sign}</b> {state}</td><td style="{cell};width:100%">{escape(entry.title)}</td>'
+            f'<b>{sign}</b> {state}</td><td style="{cell};width:100%">{escaped(entry.title)}</td>'
             f'<td style="{cell};white-space:nowrap">{entry.stars}</td>'
             f'<td style="{cell};padding-right:0;text-align:right;white-space:nowrap">{entry.minutes} min</td></tr>'
         )

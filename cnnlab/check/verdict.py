@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 
 from cnnlab.check.catalogue import Entry
+from cnnlab.draw.svg import escaped
 
 # state: (sign, colour). The colours keep a contrast of 4 and more on white and on JupyterLab's dark paper.
 LOOKS = {"to do": ("○", "#75808d"), "wrong": ("✗", "#d1402f"), "right": ("✓", "#1f8a5b")}
@@ -64,14 +64,14 @@ class Verdict:
         head = (
             f'<span style="color:{ink};font-weight:700;font-size:15px" aria-hidden="true">{sign}</span> '
             f'<span style="color:{ink};font-weight:700">{self.state}</span>'
-            f'<span style="opacity:.75"> · {escape(self.entry.title)}</span>'
+            f'<span style="opacity:.75"> · {escaped(self.entry.title)}</span>'
         )
-        slip = f'<p style="margin:6px 0 0"><b>Likely slip:</b> {escape(self.slip)}</p>' if self.slip else ""
+        slip = f'<p style="margin:6px 0 0"><b>Likely slip:</b> {escaped(self.slip)}</p>' if self.slip else ""
         return (
             f'<div class="cnnlab-card" role="status" data-state="{self.state}" style="max-width:820px;'
             f"border:1px solid rgba(128,128,128,.35);border-left:5px solid {ink};border-radius:6px;padding:9px 14px;"
             'font:14px/1.5 var(--jp-ui-font-family,system-ui,sans-serif);color:var(--jp-ui-font-color1,#1f2329)">'
-            f'<div>{head}</div><p style="margin:4px 0 0">{escape(self.sentence)}</p>{self._table()}{self.picture}{slip}'
+            f'<div>{head}</div><p style="margin:4px 0 0">{escaped(self.sentence)}</p>{self._table()}{self.picture}{slip}'
             "</div>"
         )
 
@@ -83,8 +83,12 @@ class Verdict:
         cell = "padding:1px 14px 1px 0;vertical-align:top;text-align:left;background:none"
         mono = "font-family:var(--jp-code-font-family,monospace);font-size:13px;white-space:pre-wrap;overflow-wrap:anywhere"
         rows = "".join(
-            f'<tr style="background:none"><td style="{cell};opacity:.75;white-space:nowrap">{escape(name)}</td>'
-            f'<td style="{cell};{mono}">{escape(value)}</td></tr>'
+            f'<tr style="background:none"><td style="{cell};opacity:.75;white-space:nowrap">{escaped(name)}</td>'
+            f'<td style="{cell};{mono}">{_lines(value)}</td></tr>'
             for name, value in shown
         )
         return f'<table style="table-layout:auto;border-collapse:collapse;margin:6px 0 0;font-size:13px">{rows}</table>'
+
+
+def _lines(value: str) -> str:
+    return "\n".join(map(escaped, value.split("\n")))
