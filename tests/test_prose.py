@@ -7,8 +7,9 @@ come from, in order. In a piece and in a pattern over an output
     ~    stands for a number whose trailing zeros are rounding too, as in "15,000 images" for 14,997;
     …    skips text within a line;
 
-everything else is literal, and white space matches any white space. Not rows are: numbers in words, plain arithmetic,
-numbers of a paper, and runs that are saved nowhere.
+everything else is literal, and white space matches any white space. Where a sentence tells what an explorer shows
+after a slider's move, the row computes it (`shows`). Not rows are: numbers in words, plain arithmetic, numbers of a
+paper, and runs that are saved nowhere.
 """
 
 import html
@@ -20,7 +21,10 @@ from typing import NamedTuple
 
 import nbformat
 import pytest
+import torch
 
+from cnnlab import explore, models
+from cnnlab.trace import trace
 from tests.notebooks import FOLDER, ROOT, read
 
 SCALES = {"%": Decimal("0.01"), "thousand": 10**3, "million": 10**6, "billion": 10**9}
@@ -204,7 +208,61 @@ def heavy(*rates):
     return 100 * heavy[0], heavy[-1]
 
 
+def shows(function: Callable[[], tuple]) -> Source:
+    """Numbers that the learner reads off an explorer, computed here."""
+    return lambda books, own: [Decimal(str(value)) for value in function()]
+
+
+def sizes(name: str) -> list[int]:
+    """The image sizes from 20 to 256 px that the network takes as `ArchitectureExplorer(name)` builds it."""
+    with torch.device("meta"):
+        net = models.build(name)
+        return [size for size in range(20, 257) if trace(net, (1, 1, size, size)).failure is None]
+
+
+def alexnet_refuses() -> tuple:
+    """The largest size that `fc6` refuses, then the sizes it takes and the side of the maps that it reads."""
+    taken = sizes("alexnet")
+    with torch.device("meta"):
+        (side,) = {
+            row.out_shape[-1]
+            for size in taken
+            for row in trace(models.build("alexnet"), (1, 1, size, size))
+            if row.name == "pool5"
+        }
+    return taken[0] - 1, taken[0], 224, side, side
+
+
+def mended_shortcut() -> tuple:
+    """Sides of branch and shortcut with stride 1 in the branch alone, then the MACs in millions with it in both."""
+    with torch.device("meta"):
+        net = models.build("resnet18").eval()
+        block = net.conv3_x[0]
+        block.branch.conv1.stride = (1, 1)
+        X = torch.empty(1, 64, 24, 24)
+        sides = [y.shape[-1] for y in (block.branch(X), block.shortcut(X)) for _ in "hw"]
+        block.shortcut[0].stride = (1, 1)
+        return *sides, trace(net, (1, 1, 96, 96)).macs / 1e6
+
+
+def denser(**setting) -> tuple[float, int]:
+    """How many times the parameters a dense block has with this setting, and how many parameters."""
+    preset = "3 + 2 × 10 → 23 → 10"
+    block, larger = explore.DenseExplorer(preset=preset), explore.DenseExplorer(preset=preset)
+    for name, value in setting.items():
+        setattr(larger, name, value)
+    return larger.params / block.params, larger.params
+
+
+def batches_to(share: float) -> tuple[int]:
+    """After how many batches the running mean of the explorer's default stream is that near to the true mean."""
+    told = explore.BatchNormExplorer(gamma=-2.0, beta=1.0, steps=60)
+    errors = [abs(each.running_mean - told.mean) / told.mean for each in told.history]
+    return (next(i for i, error in enumerate(errors) if error < share),)
+
+
 # What several rows read.
+FORMS = ("plain", "residual")
 CONVOLUTIONS = out("layers-table", "block1.conv … ms #", "block2.conv … ms #", "block3.conv … ms #")
 # Seconds that the textbook's loop takes for all images; the cell gave it as many images as fit into 6 s.
 TEXTBOOK = of(lambda images: 6 * 55_000 / images, out("answer-show", "textbook 1 × # images"))
@@ -254,6 +312,7 @@ ROWS = {
         ("trace-explain", "variant and # in the other", out("trace-max", "flatten Flatten … 1×# 0")),
         ("architecture-answer", "then # × #, # values", out("trace-max", "1×16×#×# 1×# 0")),
         ("architecture-answer", "built for #.", out("trace", "flatten Flatten … 1×# 0")),
+        ("architecture-answer", "images of # to # px.", shows(lambda: (sizes("lenet")[0], sizes("lenet")[-1]))),
         ("inside-explain", "a picture is # × # and", out("inside-maps", "'pool2': (16, #, #)")),
         ("inside-explain", "layers read # such", out("trace", "flatten Flatten … 1×# 0")),
         ("features-explain", "it was # classes in `act1` and # in", out("features-classes", "act1: # act2: #")),
@@ -267,6 +326,11 @@ ROWS = {
         ("paper-answer", "# features become #,", out("paper-sizes", "224 0 54 5 #", "224 2 55 6 #")),
         ("paper-answer", "grows by # weights", of(gap, out("paper-sizes", "224 2 55 6 9,216 #", "224 0 54 5 6,400 #"))),
         (
+            "architecture-answer",
+            "refuses from # px down; # to # px all end in # × # maps",
+            shows(alexnet_refuses),
+        ),
+        (
             "streams-answer",
             "– # – # – # – # – # – # – # neurons",
             out("streams-build", "by layer: 290,400 – # – # – # – # – # – # – #"),
@@ -276,6 +340,16 @@ ROWS = {
             "shares-answer",
             "together are # MB as taught, # MB",
             out("shares", "as taught: … # MB of", "paper's sizes: … # MB of"),
+        ),
+        (
+            "sigmoid-explain",
+            "was ~ to ~ times smaller",
+            out("sigmoid-figure", "gradient is # to # times smaller"),
+        ),
+        (
+            "mirror-answer",
+            "images # of the sneakers",
+            out("mirror-measure", "Sneaker: # point"),
         ),
         (
             "dropout-explain",
@@ -385,6 +459,11 @@ ROWS = {
             out("effective-picture", "quarter: # of the influence; outer 3 px: #"),
         ),
         (
+            "effective-explain",
+            "same seed, # and #.",
+            out("effective-picture", "before training: # and #"),
+        ),
+        (
             "features-question",
             "came from # to # classes",
             of(lambda *counts: sorted(counts), out("05-lenet:features-classes", "act1: # act2: #")),
@@ -417,6 +496,7 @@ ROWS = {
         ("try", "about # minutes in all", minutes),
     ],
     "08-nin": [
+        ("architecture-answer", "All from # to 256 px", shows(lambda: sizes("nin")[:1])),
         ("trace", "and # parameters", out("trace-table", "total 1×1×224×224 #")),
         (
             "trace",
@@ -439,6 +519,16 @@ ROWS = {
         ("try", "about # minutes in all", minutes),
     ],
     "09-googlenet": [
+        (
+            "inception-answer",
+            "block 5a most, # times:",
+            shows(lambda: (explore.InceptionExplorer(preset="Inception 5a").saving,)),
+        ),
+        (
+            "inception-answer",
+            "Block 5b saves # times,",
+            shows(lambda: (explore.InceptionExplorer(preset="Inception 5b").saving,)),
+        ),
         (
             "picture-answer",
             "#: only the last box of a branch counts, # + # + # + #.",
@@ -505,6 +595,8 @@ ROWS = {
         ("try", "about # minutes in all", minutes),
     ],
     "10-batch-norm": [
+        ("explorer-answer", "within 5 % after # batches", shows(lambda: batches_to(0.05))),
+        ("explorer-answer", "to the #th is less", shows(lambda: batches_to(0.05))),
         ("after-explain", "2/√2 = #.", out("after-measure", "variance ε … std #")),
         ("bias-explain", "of # parameters never", out("network-same", "# parameters, and")),
         (
@@ -530,6 +622,23 @@ ROWS = {
         ("try", "about # minutes in all", minutes),
     ],
     "11-resnet": [
+        (
+            "gradients-explain",
+            "factors make ~ to ~ from one",
+            out("gradients-plot", "plain: the first six gradients are # to # times"),
+        ),
+        (
+            "gradients-explain",
+            "with shortcuts it is # to #.",
+            out("gradients-plot", "residual: the first six gradients are # to # times"),
+        ),
+        (
+            "shortcut-answer",
+            "*grows* ~ times over 20 blocks, with shortcuts # times",
+            shows(lambda: [getattr(explore.ResidualExplorer(depth=20, norm=True), n).reach for n in FORMS]),
+        ),
+        ("architecture-answer", "keeps # × #, the shortcut halves to # × #, and", shows(lambda: mended_shortcut()[:4])),
+        ("architecture-answer", "side: # million", shows(lambda: mended_shortcut()[4:])),
         (
             "shapes-explain",
             "# → # → # → # → # → # at 96",
@@ -574,6 +683,12 @@ ROWS = {
         ),
         ("transition", "mixes # channels down to #,", out("transition-built", "(4, #, 8, 8) → (4, #, 4, 4)")),
         ("dense-answer", "growth rate (# →", out("dense-explorer", "channels; # parameters")),
+        ("dense-answer", "# times by the growth", shows(lambda: denser(growth_rate=20)[:1])),
+        (
+            "dense-answer",
+            "→ #), # times by the layers (#)",
+            shows(lambda: (denser(growth_rate=20)[1], *denser(num_convs=4))),
+        ),
         ("trace-answer", "at # × #:", out("trace", "denseblock1 192 × # × #")),
         (
             "trace-answer",
