@@ -1,4 +1,4 @@
-"""Whether an explorer answers: while a cell runs, and after the kernel has gone."""
+"""Whether an explorer answers: while a cell runs, after the kernel has gone, and opened again from its file."""
 
 import pytest
 
@@ -47,6 +47,9 @@ def test_it_answers_while_a_cell_runs(page):
 
 
 def test_it_is_greyed_once_no_kernel_answers_and_says_what_to_do(page):
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_text("Save Notebook", exact=True).click()
+    page.wait_for_timeout(1500)
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Shut Down Kernel", exact=True).click()
     page.wait_for_timeout(1500)
@@ -55,3 +58,15 @@ def test_it_is_greyed_once_no_kernel_answers_and_says_what_to_do(page):
     page.keyboard.press("ArrowRight")
     page.wait_for_selector(GREY, timeout=500)
     assert "run this cell again" in page.locator(GREY).inner_text()
+
+
+def test_a_saved_one_opens_whole_without_its_kernel(page):
+    page.goto(f"{page.url.split('?')[0]}?reset")
+    page.wait_for_selector(".cnnlab .stage svg", timeout=60_000)
+    boxes = page.locator(".cnnlab-explorer .jupyter-widgets-disconnected")
+    assert boxes.count() > 10
+    assert boxes.evaluate_all("all => all.every(e => getComputedStyle(e, '::before').display === 'none')")
+    handle = jupyterlab.slider(page, "stride").first
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector(GREY, timeout=500)
