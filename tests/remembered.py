@@ -65,14 +65,15 @@ def hooked(model: nn.Module) -> bool:
 
 
 def described(model: nn.Module) -> list:
-    """The network as text, every attribute of its parts, and its weights."""
+    """The network as text, every attribute of its parts, which weights are trained, and all weights."""
     kept = [
         (type(part).__qualname__, name, repr(value))
         for part in model.modules()
         for name, value in vars(part).items()
         if not name.startswith("_") and isinstance(value, bool | int | float | str | tuple | None)
     ]
-    return [repr(model), kept, [(name, value.numpy().tobytes()) for name, value in model.state_dict().items()]]
+    trained = [name for name, value in model.named_parameters() if value.requires_grad]
+    return [repr(model), kept, trained, [(name, value.numpy().tobytes()) for name, value in model.state_dict().items()]]
 
 
 def images(split: Images) -> list:

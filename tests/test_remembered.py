@@ -10,10 +10,11 @@ from tests.remembered import Remembered, beside_training
 SETTINGS = {"epochs": 2, "lr": 0.1, "batch_size": 100, "progress": False}
 
 
-def trained(fit, data, seed=0, **changes):
+def trained(fit, data, seed=0, frozen=False, **changes):
     """A small network with dropout, trained; its weights, history and the notes of it."""
     torch.manual_seed(seed)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Dropout(0.5), torch.nn.Linear(784, 10))
+    net[2].bias.requires_grad_(not frozen)
     notes = Notes()
     with noted(notes):
         history = fit(net, watched(data, notes), **SETTINGS | changes)
@@ -37,15 +38,16 @@ def test_another_training_is_no_remembered_one(tiny_data):
     trained(remembered, tiny_data)
     trained(remembered, tiny_data, seed=1)
     trained(remembered, tiny_data, lr=0.2)
+    trained(remembered, tiny_data, frozen=True)
     trained(remembered, tiny_data.__class__(tiny_data.train.subset(500), *list(vars(tiny_data).values())[1:]))
     remembered.other_code = beside_training("class Part(nn.Module):\n    p = 1\n\nanswer = 'lower'")
     trained(remembered, tiny_data)
-    assert len(times) == 5
+    assert len(times) == 6
     hooked = models.build("lenet")
     hooked.register_forward_hook(lambda *_: None)
     for _ in range(2):
         remembered(hooked, tiny_data, **SETTINGS)
-    assert len(times) == 7
+    assert len(times) == 8
 
 
 def test_the_function_that_trains_and_the_conclusion_are_left_out():
