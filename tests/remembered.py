@@ -67,13 +67,26 @@ def hooked(model: nn.Module) -> bool:
 def described(model: nn.Module) -> list:
     """The network as text, every attribute of its parts, which weights are trained, and all weights."""
     kept = [
-        (type(part).__qualname__, name, repr(value))
+        (type(part).__qualname__, name, told)
         for part in model.modules()
         for name, value in vars(part).items()
-        if not name.startswith("_") and isinstance(value, bool | int | float | str | tuple | None)
+        if not name.startswith("_") and (told := as_text(value))
     ]
     trained = [name for name, value in model.named_parameters() if value.requires_grad]
     return [repr(model), kept, trained, [(name, value.numpy().tobytes()) for name, value in model.state_dict().items()]]
+
+
+def as_text(value: object) -> str:
+    """A setting, or a function with what it remembers; nothing for tensors and containers of modules."""
+    if isinstance(value, bool | int | float | str | tuple | None):
+        return repr(value)
+    code = getattr(value, "__code__", None)
+    held = [as_text(cell.cell_contents) for cell in getattr(value, "__closure__", None) or ()]
+    return (
+        f"{getattr(value, '__qualname__', '')} {code and (code.co_code, code.co_consts, held)}"
+        if callable(value)
+        else ""
+    )
 
 
 def images(split: Images) -> list:
