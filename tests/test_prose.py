@@ -830,7 +830,7 @@ ROWS = {
         ),
         ("ladder-explain", "saved run: # s an epoch", TEXTBOOK),
         ("ladder-explain", "got # times as fast by itself", of(ratio, out("batches-time", "at_once #", "by_one #"))),
-        ("ladder-explain", "saved 4 of # seconds", TEXTBOOK),
+        ("ladder-explain", "saved 3 of # seconds", TEXTBOOK),
         (
             "answer-explain",
             "saved run # against #,",
@@ -858,7 +858,7 @@ ROWS = {
                 saved("record.json", "long", "runs", "*", "seconds"),
             ),
         ),
-        ("wrong", "4 of # seconds", TEXTBOOK),
+        ("wrong", "3 of # seconds", TEXTBOOK),
         ("wrong", "| # of the operations", of(lambda a: 1 - a, out("layers-check", "operations: #"))),
         ("wrong", "operations took # of the time", of(lambda *n: 1 - sum(n), CONVOLUTIONS)),
     ],
