@@ -47,7 +47,7 @@ notebooks: $(READY)
 	$(BIN)/python tests/notebooks.py $(ARGS)
 
 bench: $(READY)
-	$(BIN)/python -m cnnlab.bench $(ARGS)
+	$(BIN)/python -m cnnlab.measure.bench $(ARGS)
 	$(BIN)/python tests/bench_explorers.py
 
 bench-explorers: $(READY)

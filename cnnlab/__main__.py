@@ -9,8 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from cnnlab import __version__, lab
-from cnnlab.environment import checks, report
+from cnnlab import __version__
+from cnnlab.course import lab
+from cnnlab.course.environment import checks, report
 
 
 def main(words: list[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def show_environment() -> int:
 
 def show_exercises(asked: argparse.Namespace) -> int:
     from cnnlab import check
-    from cnnlab.check.course import make_course
+    from cnnlab.check.teach.course import make_course
 
     if asked.course:
         try:

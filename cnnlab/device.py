@@ -1,4 +1,4 @@
-"""Which processor to compute on, in which precision, and how maps lie in memory."""
+"""Which processor to compute on, and in which precision."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ import platform
 from collections.abc import Iterator
 
 import torch
-from torch import nn
-
-from cnnlab.modes import modes_kept
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -18,8 +15,6 @@ MIXED = (
     "A layer was given bf16 maps and mixes them with its own float32 numbers; "
     'train with precision="fp32", or let the layer begin with x = x.float().'
 )
-MEASURED = ("x86_64", "amd64")
-LANES = 16  # numbers that a processor takes at a time
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
@@ -118,32 +113,3 @@ def processor_name() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
-
-
-def channels_last_pays(model: nn.Module, X: torch.Tensor) -> bool:
-    """Whether training on images like X is faster with a pixel's channels side by side: for convolutions it is, on
-    CUDA cards and on the processors that were measured, those of the x86 family.
-
-    Not for batch norms too narrow for a processor's 16 lanes: backward, theirs took forty times as long. They decide
-    where they hold a third or more of all that is normalised.
-    """
-    if X.device.type != "cpu":
-        return X.device.type == "cuda"
-    if platform.machine().lower() not in MEASURED:
-        return False
-    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
-    if all(norm.num_features >= LANES for norm in norms):
-        return True
-    values = {True: 0, False: 0}  # narrow or not: how many are normalised
-
-    def count(norm: nn.BatchNorm2d, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        values[norm.num_features < LANES] += output.numel()
-
-    hooks = [norm.register_forward_hook(count) for norm in norms]
-    try:
-        with modes_kept(model), torch.no_grad():
-            model.eval()(X)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return 3 * values[True] < sum(values.values())

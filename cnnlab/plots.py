@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from torch import nn
 
 from cnnlab.draw.curve import TRAIN, VALID
-from cnnlab.modes import as_input, looked_at, tensors
+from cnnlab.trace.modes import as_input, looked_at, tensors
 
 CELL = 1.15  # inches a small picture
 WIDEST = 11.5  # inches a figure: wider ones are shrunk by the notebook until their titles cannot be read

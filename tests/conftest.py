@@ -19,7 +19,7 @@ def blobs(count: int, seed: int, name: str = "train") -> Images:
     for image, label in zip(images, labels.tolist(), strict=True):
         row, column = 2 + 5 * (label // 5) * 2, 2 + 5 * (label % 5)
         image[0, row : row + 5, column : column + 5] += 130
-    return Images(name, images, labels, standin=True)
+    return Images(name, images, labels, drawn=True)
 
 
 @pytest.fixture

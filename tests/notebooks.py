@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from cnnlab.check.handout import handout
+from cnnlab.check.teach.handout import handout
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "notebooks"

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import cnnlab.train
-from cnnlab.check.watched import Notes
+from cnnlab.check.frame.watched import Notes
 from cnnlab.data import FashionMNIST, Images
 
 

@@ -7,14 +7,14 @@ import sys
 import pytest
 import torch
 
-from cnnlab import allocator
-from cnnlab.allocator import gnu_c_library, kept_memory
+from cnnlab.train import allocator
+from cnnlab.train.allocator import gnu_c_library, kept_memory
 
 resource = pytest.importorskip("resource")
 CPU = torch.device("cpu")
 FAULTS = """
 import pathlib, re, resource, torch
-from cnnlab.allocator import kept_memory
+from cnnlab.train.allocator import kept_memory
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(10):

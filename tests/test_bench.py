@@ -15,12 +15,13 @@ import torch
 import torchvision
 from torch import nn
 
-from cnnlab import archives, data, models
-from cnnlab.bench import __main__ as command
-from cnnlab.bench import machine, ours, pairs, peak, report, theirs
-from cnnlab.bench.recipes import RECIPES, Job, Recipe, affordable
-from cnnlab.bench.run import Run, first_steps, replaced
+from cnnlab import models
 from cnnlab.compat import load_d2l
+from cnnlab.data import archives, dataset
+from cnnlab.measure.bench import __main__ as command
+from cnnlab.measure.bench import machine, ours, pairs, peak, report, theirs
+from cnnlab.measure.bench.run import Run, first_steps, replaced
+from cnnlab.measure.recipes import RECIPES, Job, Recipe, affordable
 from cnnlab.trace import trace
 from tests.conftest import blobs
 
@@ -39,11 +40,11 @@ def few_archives(tmp_path, monkeypatch):
             (tmp_path / f"{prefix}-{kind}-ubyte.gz").write_bytes(gzip.compress(content))
             sums[f"{prefix}-{kind}-ubyte.gz"] = hashlib.md5(content).hexdigest()
     monkeypatch.setattr(archives, "ARCHIVES", sums)
-    monkeypatch.setattr(data, "VALIDATION", 100)
+    monkeypatch.setattr(dataset, "VALIDATION", 100)
     monkeypatch.setenv("CNNLAB_DATA", str(tmp_path))
-    data.read_archives.cache_clear()
+    dataset.read_archives.cache_clear()
     yield tmp_path
-    data.read_archives.cache_clear()
+    dataset.read_archives.cache_clear()
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_without_archives_d2l_reads_the_drawn_garments(monkeypatch):
     drawn = [part.numpy() for split in (blobs(300, 1), blobs(60, 2)) for part in (split.images[:, 0], split.labels)]
     drawn = [part.astype(np.uint8) for part in drawn]
     monkeypatch.setattr(archives, "find_archives", lambda: None)
-    monkeypatch.setattr(data, "draw_whole", lambda: drawn)
+    monkeypatch.setattr(dataset, "draw_whole", lambda: drawn)
     with theirs.notes_folder() as here:
         theirs_set = torchvision.datasets.FashionMNIST(here.parent / "data")
     assert np.array_equal(theirs_set.data.numpy(), drawn[0])

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab import shapes
-from cnnlab.draw.channel import channel_picture
 from cnnlab.explore import ChannelExplorer
-from cnnlab.explore.channel_maps import PRESETS
+from cnnlab.explore.channels.maps import PRESETS
+from cnnlab.explore.channels.picture import channel_picture
 from tests import jupyterlab
 from tests.jupyterlab import cell, lit, slider
 from tests.pictures import cells, check_labels

@@ -11,21 +11,21 @@ from torch import nn
 
 from cnnlab import check
 from cnnlab.__main__ import main
-from cnnlab.check import calling, solved
-from cnnlab.check.calling import Clock, Runner, time_limit
 from cnnlab.check.catalogue import find
-from cnnlab.check.course import make_course
-from cnnlab.check.handout import starter
-from cnnlab.check.judging import call, choose, compare, difference, number
-from cnnlab.check.networks import build, expect_gradients, expect_parameters, expect_shape
-from cnnlab.check.verdict import CheckFailedError, ToDo, Wrong
+from cnnlab.check.frame import calling, progress
+from cnnlab.check.frame.calling import Clock, Runner, time_limit
+from cnnlab.check.frame.judging import call, choose, compare, difference, number
+from cnnlab.check.frame.networks import build, expect_gradients, expect_parameters, expect_shape
+from cnnlab.check.frame.verdict import CheckFailedError, ToDo, Wrong
+from cnnlab.check.teach.course import make_course
+from cnnlab.check.teach.handout import starter
 
 
 @pytest.fixture(autouse=True)
 def file(tmp_path, monkeypatch):
     """A progress file of the test's own."""
-    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / "home" / name)
-    yield solved.path()
+    monkeypatch.setattr(progress, "user_data_path", lambda name: tmp_path / "home" / name)
+    yield progress.path()
     check.pause(False)
 
 
@@ -313,7 +313,7 @@ def test_an_unknown_checker_is_named():
 
 
 def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):
-    monkeypatch.setattr("cnnlab.check.judging.GRADING", True)
+    monkeypatch.setattr("cnnlab.check.frame.judging.GRADING", True)
     with pytest.raises(CheckFailedError, match="the \\+ 1 is missing"):
         check.padding.out_size(lambda *a: right(*a) - 1)
     with pytest.raises(CheckFailedError, match="to do"):
@@ -326,7 +326,7 @@ def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):
 def test_an_answer_cannot_change_whether_a_grader_executes(before, after):
     code = (
         f"import os; import cnnlab.check; os.environ['NBGRADER_EXECUTION'] = {after!r}\n"
-        "from cnnlab.check.judging import grading; print(grading())"
+        "from cnnlab.check.frame.judging import grading; print(grading())"
     )
     run = subprocess.run(
         [sys.executable, "-c", code],

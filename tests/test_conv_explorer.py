@@ -13,9 +13,10 @@ import traitlets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnlab.explore import ConvExplorer, presets
-from cnnlab.explore.ask import compare
-from cnnlab.explore.compute import torch_output
+from cnnlab.explore import ConvExplorer
+from cnnlab.explore.conv.compute import torch_output
+from cnnlab.explore.kit import presets
+from cnnlab.explore.kit.ask import compare
 from tests.pictures import cells, check_labels
 
 SETTINGS = {

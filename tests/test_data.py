@@ -20,10 +20,9 @@ import torchvision
 from PIL import Image
 from torchvision.transforms import functional as TF
 
-from cnnlab import archives
-from cnnlab import data as data_module
-from cnnlab.archives import DataError, download_archives
-from cnnlab.data import balanced_indices, fashion_mnist, random_flip, random_shift
+from cnnlab.data import archives, dataset, fashion_mnist, random_flip, random_shift
+from cnnlab.data.archives import DataError, download_archives
+from cnnlab.data.dataset import balanced_indices
 from tests.conftest import blobs
 
 
@@ -37,7 +36,7 @@ def idx(array: np.ndarray) -> bytes:
 def folder(tmp_path, monkeypatch):
     """Four small archives in torchvision's layout, what they hold declared the right content."""
     random = np.random.default_rng(0)
-    monkeypatch.setattr(data_module, "VALIDATION", 50)
+    monkeypatch.setattr(dataset, "VALIDATION", 50)
     folder = tmp_path / "served" / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
     contents, packed = {}, {}
@@ -52,8 +51,8 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setenv("CNNLAB_DATA", str(folder.parent.parent))
     monkeypatch.setattr(archives, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.setattr(archives, "INSTALLED", tmp_path / "not-installed")
-    data_module.read_archives.cache_clear()
-    data_module.tell_once.cache_clear()
+    dataset.read_archives.cache_clear()
+    dataset.tell_once.cache_clear()
     return folder
 
 
@@ -88,7 +87,7 @@ def test_reads_the_archives_and_splits_them(folder):
     assert data.train.images.dtype == torch.uint8
     assert data.train.images.shape == (550, 1, 28, 28)
     assert data.source == "files"
-    assert not data.standin
+    assert not data.drawn
     assert torch.bincount(data.valid.labels).tolist() == [5] * 10
     assert repr(data) == "Fashion-MNIST: 550 train, 50 valid, 100 test; 28×28, on cpu"
 
@@ -114,7 +113,7 @@ def test_training_images_keep_their_order(folder):
     raw = [gzip.decompress((folder / name).read_bytes()) for name in archives.ARCHIVES]
     images = np.frombuffer(raw[0], np.uint8, offset=16).reshape(-1, 28, 28)
     labels = np.frombuffer(raw[1], np.uint8, offset=8)
-    chosen = np.isin(np.arange(600), data_module.balanced_indices(labels, 50, data_module.SPLIT_SEED))
+    chosen = np.isin(np.arange(600), dataset.balanced_indices(labels, 50, dataset.SPLIT_SEED))
     data = fashion_mnist(device="cpu")
     for split, keep in ((data.train, ~chosen), (data.valid, chosen)):
         assert np.array_equal(split.images[:, 0].numpy(), images[keep])
@@ -133,8 +132,8 @@ def test_the_real_set():
     assert torch.bincount(data.train.labels).tolist() == [5_500] * 10
     assert torch.bincount(data.test.labels).tolist() == [1_000] * 10
     pixels = torch.cat([data.train.images, data.valid.images]).double() / 255
-    assert pixels.mean().item() == pytest.approx(data_module.MEAN, abs=5e-5)
-    assert pixels.std().item() == pytest.approx(data_module.STD, abs=5e-5)
+    assert pixels.mean().item() == pytest.approx(dataset.MEAN, abs=5e-5)
+    assert pixels.std().item() == pytest.approx(dataset.STD, abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_damaged_archive_is_named(folder, content, says):
 
 def test_packing_does_not_matter(folder):
     before = fashion_mnist(device="cpu").train.images
-    data_module.read_archives.cache_clear()
+    dataset.read_archives.cache_clear()
     for path in folder.iterdir():
         path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes()), 1, mtime=7))
     (folder / "train-labels-idx1-ubyte").write_bytes(
@@ -323,18 +322,18 @@ def test_no_files_and_no_network_draws_and_says_so(folder, tmp_path, monkeypatch
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     drawn = (blobs(600, 1), blobs(100, 2))
     arrays = [part.numpy() for split in drawn for part in (split.images[:, 0], split.labels.to(torch.uint8))]
-    monkeypatch.setattr(data_module, "draw_arrays", lambda: data_module.split_off(*arrays))
-    monkeypatch.setattr(data_module, "VALIDATION", 50)
+    monkeypatch.setattr(dataset, "draw_arrays", lambda: dataset.split_off(*arrays))
+    monkeypatch.setattr(dataset, "VALIDATION", 50)
     data = fashion_mnist(device="cpu")
-    assert data.standin
+    assert data.drawn
     assert data.source == "drawn"
     told = capsys.readouterr().err
     assert told.startswith(f"CNNLAB_DATA is {tmp_path / 'empty'}, and there is no such folder.")
     assert "not found and the download failed" in told
     fashion_mnist(device="cpu")
     assert capsys.readouterr().err == ""  # once is enough
-    assert repr(data).startswith("drawn stand-in for Fashion-MNIST")
-    assert data.valid.title() == "Drawn stand-in, valid"
+    assert repr(data).startswith("drawn garments")
+    assert data.valid.title() == "Drawn garments, valid"
 
 
 def test_subset_is_balanced():
@@ -367,7 +366,7 @@ def test_batches_cover_everything_once():
 @pytest.mark.parametrize("size", [64, 96, 224])
 def test_resizing_agrees_with_pillow(size):
     """Pillow resizes 8-bit images with its own bilinear filter; it rounds to whole grey levels, we do not."""
-    split = data_module.dataclasses.replace(blobs(4, 0), size=size, normalize=False)
+    split = dataset.dataclasses.replace(blobs(4, 0), size=size, normalize=False)
     ((X, _),) = split.batches(4)
     assert X.shape == (4, 1, size, size)
     for ours, image in zip(X, split.images, strict=True):
@@ -421,7 +420,7 @@ def test_augmentation_follows_the_seed_and_leaves_examples_alone():
 
 def test_settings_that_cannot_be():
     with pytest.raises(ValueError, match="size 32 is not one of 28, 64, 96, 224"):
-        data_module.dataclasses.replace(blobs(10, 0), size=32)
+        dataset.dataclasses.replace(blobs(10, 0), size=32)
     with pytest.raises(ValueError, match="augmentation 'blur' is not one of flip, crop"):
         blobs(10, 0).with_augment("blur")
     with pytest.raises(ValueError, match="batch_size 0 is below 1"):
@@ -436,7 +435,7 @@ def test_move_to_a_device():
 
 
 def fashion_like():
-    return data_module.FashionMNIST(blobs(20, 0), blobs(20, 1), blobs(20, 2), source="drawn")
+    return dataset.FashionMNIST(blobs(20, 0), blobs(20, 1), blobs(20, 2), source="drawn")
 
 
 def test_cache_folder_is_the_users():

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from cnnlab import device as device_module
-from cnnlab.device import autocast, channels_last_pays, describe, has_bf16, pick_device, pick_precision
-from cnnlab.environment import check_device
+from cnnlab.course.environment import check_device
+from cnnlab.device import autocast, describe, has_bf16, pick_device, pick_precision
+from cnnlab.train.layout import channels_last_pays
 
 CPU = torch.device("cpu")
 

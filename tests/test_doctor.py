@@ -11,9 +11,9 @@ from torch import nn
 
 from cnnlab import models
 from cnnlab.data import FashionMNIST, Images
-from cnnlab.doctor import check_last_batch, not_finite, state_kept
 from cnnlab.scratch import BatchNorm
 from cnnlab.train import evaluate, fit
+from cnnlab.train.doctor import check_last_batch, not_finite, state_kept
 from tests.conftest import blobs
 
 QUICK = {"epochs": 1, "batch_size": 50, "precision": "fp32", "progress": False}

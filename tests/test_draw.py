@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.draw import svg
-from cnnlab.draw.conv import Conv, conv_picture, window_sum
+from cnnlab.explore.conv.picture import Conv, conv_picture, window_sum
 from tests.pictures import cells, check_labels
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
-from cnnlab import __main__, archives, compat, environment
+from cnnlab import __main__, compat
 from cnnlab.compat import load_torchvision
-from cnnlab.environment import Check, check_package, checks, report
+from cnnlab.course import environment
+from cnnlab.course.environment import Check, check_package, checks, report
+from cnnlab.data import archives
 
 
 def test_the_command_prints_a_table_and_succeeds_here():

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from cnnlab import check
-from cnnlab.check import calling, solved
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES
+from cnnlab.check.frame import calling, progress
 from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
 from tests.remembered import TRAININGS, beside_training
 from tests.test_notebooks import words
@@ -37,7 +37,7 @@ each_chapter = pytest.mark.parametrize("notebook", [notebook for notebook, _ in 
 @pytest.fixture(autouse=True)
 def own_progress(tmp_path, monkeypatch, remembered):
     """Nobody's progress is touched, none is paused, and no training is made twice."""
-    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(progress, "user_data_path", lambda name: tmp_path / name)
     yield
     check.pause(False)
 

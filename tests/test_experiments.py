@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.check import alexnet, experiments, references
+from cnnlab.check import alexnet
 from cnnlab.check.batch_norm import normalising
-from cnnlab.check.calling import Runner
-from cnnlab.check.experiments import ACCURACY, MACHINE, OTHER, Asked, Measured, conclude, measure, measure_all
-from cnnlab.check.references import HIGHER, LOWER, UNCLEAR, contradicted, label, possible, window
-from cnnlab.check.verdict import ToDo, Wrong
-from cnnlab.check.watched import Notes, watched
+from cnnlab.check.frame import experiments, references
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.experiments import ACCURACY, MACHINE, OTHER, Asked, Measured, conclude, measure, measure_all
+from cnnlab.check.frame.references import HIGHER, LOWER, UNCLEAR, contradicted, label, possible, window
+from cnnlab.check.frame.verdict import ToDo, Wrong
+from cnnlab.check.frame.watched import Notes, watched
 from cnnlab.data import FashionMNIST
 from cnnlab.train import evaluate, fit
 
@@ -31,7 +32,7 @@ STORED = {"one": [0.48, 0.50, 0.52, 0.49, 0.51, 0.50], "two": [0.68, 0.70, 0.72,
 def real(tiny_data) -> FashionMNIST:
     """The same images, passed off as real ones."""
     return dataclasses.replace(
-        tiny_data, **{name: dataclasses.replace(getattr(tiny_data, name), standin=False) for name in SPLITS}
+        tiny_data, **{name: dataclasses.replace(getattr(tiny_data, name), drawn=False) for name in SPLITS}
     )
 
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import cnnlab.explore
 from cnnlab import shapes
-from cnnlab.explore import ConvExplorer, presets
-from cnnlab.explore.compute import correlate
+from cnnlab.explore import ConvExplorer
+from cnnlab.explore.conv.compute import correlate
+from cnnlab.explore.kit import presets
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -22,7 +22,7 @@ from cnnlab import models
 from cnnlab.data import CLASSES, FashionMNIST, Images
 from cnnlab.draw import png, svg
 from cnnlab.explore import FeatureMapExplorer
-from cnnlab.explore.photo import Photo, PhotoError, read_photo
+from cnnlab.explore.features.photo import Photo, PhotoError, read_photo
 from tests.conftest import blobs
 from tests.pictures import SVG, check_labels, said
 
@@ -615,7 +615,7 @@ def test_a_bad_file_gets_one_sentence_and_changes_nothing(content, name, expecte
 
 
 def test_a_picture_too_large_or_of_a_wrong_shape_is_refused(monkeypatch):
-    monkeypatch.setattr("cnnlab.explore.photo.MOST_PIXELS", 100)
+    monkeypatch.setattr("cnnlab.explore.features.photo.MOST_PIXELS", 100)
     with pytest.raises(PhotoError, match=re.escape("big.png has 56 × 56 pixels, more than 100; make it smaller")):
         read_photo(file_of(garment(9, 1)), "big.png")
     with pytest.raises(PhotoError, match=re.escape("x has 3 pixels; give 28 × 28 = 784")):

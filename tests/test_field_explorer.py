@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnlab.draw import svg
-from cnnlab.draw.chain import Chain, Step, sight
-from cnnlab.draw.field import field_picture
-from cnnlab.effective import effective_field
 from cnnlab.explore import ReceptiveFieldExplorer
-from cnnlab.explore.base import HERE
-from cnnlab.explore.stacks import STACKS
+from cnnlab.explore.field.numbers import Chain, Step, sight
+from cnnlab.explore.field.picture import field_picture
+from cnnlab.explore.field.stacks import STACKS
+from cnnlab.explore.kit.base import read
+from cnnlab.trace.effective import effective_field
 from tests.pictures import check_apart, check_labels, corners
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -326,7 +326,7 @@ def test_every_colour_of_a_still_picture_has_its_dark_twin():
 
 
 def test_the_browser_uses_the_colours_of_the_picture():
-    inks = re.search(r"INKS = \{(.*?)\}", (HERE / "field.js").read_text()).group(1)
+    inks = re.search(r"INKS = \{(.*?)\}", read("field/view.js")).group(1)
     found = dict(re.findall(r'(\w+): "(#\w+)"', inks))
     assert found == {name: svg.colour(name) for name in ("ink", "kernel", "output")}
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.explore import ConvExplorer
-from cnnlab.explore.guess import hint, parse_guess, slips, verdict
+from cnnlab.explore.conv.guess import hint, parse_guess, slips, verdict
 
 AXIS = st.tuples(st.integers(1, 40), st.integers(1, 7), st.integers(1, 5), st.integers(0, 4), st.integers(1, 4))
 

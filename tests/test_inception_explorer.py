@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from cnnlab import models
 from cnnlab.explore import DenseExplorer, InceptionExplorer
-from cnnlab.explore.inception import TABLE
+from cnnlab.explore.inception.explorer import TABLE
 from cnnlab.models.densenet import transition
 from cnnlab.models.googlenet import STAGES
 from tests.pictures import SVG, check_labels

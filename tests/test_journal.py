@@ -3,8 +3,8 @@
 import pytest
 
 from cnnlab import models
-from cnnlab.history import Epoch, History
-from cnnlab.journal import journal, remember
+from cnnlab.measure.journal import journal, remember
+from cnnlab.train.history import Epoch, History
 
 SETTINGS = {"image_size": 28, "parameters": 61_706, "train_images": 55_000, "data": "Fashion-MNIST"}
 
@@ -48,7 +48,7 @@ def test_it_prints_as_a_table_and_as_html(tmp_path):
 
 
 def test_the_users_folder_is_the_default(monkeypatch, tmp_path):
-    monkeypatch.setattr("cnnlab.journal.platformdirs.user_data_dir", lambda name: str(tmp_path / name))
+    monkeypatch.setattr("cnnlab.measure.journal.platformdirs.user_data_dir", lambda name: str(tmp_path / name))
     remember("05", "LeNet", models.build("lenet"), history(0.9))
     assert [path.name for path in (tmp_path / "cnnlab" / "journal").iterdir()] == ["05 LeNet.json"]
     assert journal()[0].valid_accuracy == pytest.approx(0.9)
@@ -62,9 +62,9 @@ def test_a_home_that_cannot_be_written_costs_the_keeping_only(monkeypatch, tmp_p
     if kind == "read only":
         remember("04", "Before", models.build("lenet"), history(0.8), data / "journal")
         remember("05", "LeNet", models.build("lenet"), history(0.7), data / "journal")
-        monkeypatch.setattr("cnnlab.history.tempfile.mkstemp", refuse)
+        monkeypatch.setattr("cnnlab.train.history.tempfile.mkstemp", refuse)
     named = "~a-user-who-is-not-here" if kind == "no home" else str(data)
-    monkeypatch.setattr("cnnlab.journal.platformdirs.user_data_dir", lambda _name: named)
+    monkeypatch.setattr("cnnlab.measure.journal.platformdirs.user_data_dir", lambda _name: named)
     with pytest.warns(RuntimeWarning, match="journal could not be written .*; this entry is shown, and not kept"):
         shown = remember("05", "LeNet", models.build("lenet"), history(0.9))
     assert [(entry.chapter, entry.valid_accuracy) for entry in shown][-1] == ("05", 0.9)

@@ -79,7 +79,7 @@ def test_progress_can_be_switched_off(kernel):
 
 def test_a_notice_is_a_line_without_a_text_that_other_machines_lack(kernel):
     _, client = kernel
-    messages = run(client, "from cnnlab import archives; archives.tell('<b>images</b> are missing')")
+    messages = run(client, "from cnnlab.data import archives; archives.tell('<b>images</b> are missing')")
     (shown,) = (m["content"]["data"] for m in messages if m["msg_type"] == "display_data")
     assert list(shown) == ["application/vnd.jupyter.widget-view+json"]
     made = [m["content"] for m in messages if m["msg_type"] == "comm_open"]

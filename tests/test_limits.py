@@ -22,9 +22,9 @@ from cnnlab.explore import (
     PoolExplorer,
     ReceptiveFieldExplorer,
     ResidualExplorer,
-    limits,
 )
-from cnnlab.explore.base import HERE, LONGEST_KERNEL, LONGEST_SIDE, Real, Sides, Whole, said
+from cnnlab.explore.kit import limits
+from cnnlab.explore.kit.base import LONGEST_KERNEL, LONGEST_SIDE, Real, Sides, Whole, read, said
 from tests import jupyterlab
 from tests.pictures import cells
 from tests.test_every_explorer import each_explorer, made
@@ -266,7 +266,7 @@ def test_every_cell_of_a_large_map_tells_its_story(setting):
     with jupyterlab.browser() as chromium:
         page = chromium.new_page()
         page.set_content(explorer.view.picture["svg"])
-        page.add_script_tag(content="".join((HERE / name).read_text("utf-8") for name in ("cells.js", "channel.js")))
+        page.add_script_tag(content=read("kit/cells.js", "channels/view.js"))
         for r, c, terms in page.evaluate(tells):
             assert sum(map(int, terms)) + explorer.layer.bias == explorer.layer.out[r][c]
         page.close()

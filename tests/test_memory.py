@@ -7,8 +7,9 @@ import sys
 import pytest
 import torch
 
-from cnnlab import memory, models
-from cnnlab.memory import peak_resident, step_memory, training_step
+from cnnlab import models
+from cnnlab.measure import memory
+from cnnlab.measure.memory import peak_resident, step_memory, training_step
 
 SMALL = {"width": 0.25, "stem": "half"}
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from cnnlab.effective import effective_field
-from cnnlab.explore import probe
-from cnnlab.modes import as_input, modes_kept, tensors
+from cnnlab.explore.features import probe
 from cnnlab.plots import feature_maps
 from cnnlab.trace import trace
+from cnnlab.trace.effective import effective_field
+from cnnlab.trace.modes import as_input, modes_kept, tensors
 
 
 def nested():

@@ -17,15 +17,15 @@ from PIL import Image
 from torch import nn
 
 from cnnlab.check.catalogue import ENTRIES
-from cnnlab.check.verdict import Verdict
+from cnnlab.check.frame.verdict import Verdict
 from cnnlab.draw import svg
 from cnnlab.draw.curve import training_curve
-from cnnlab.draw.runs import COLUMNS, Line, runs_picture
 from cnnlab.draw.stack import network_picture
 from cnnlab.explore import ArchitectureExplorer, FeatureMapExplorer
-from cnnlab.history import Epoch, History
-from cnnlab.journal import Entry, Journal
+from cnnlab.explore.training.picture import COLUMNS, Line, runs_picture
+from cnnlab.measure.journal import Entry, Journal
 from cnnlab.trace import trace
+from cnnlab.train.history import Epoch, History
 from tests import jupyterlab
 
 EVIL = [

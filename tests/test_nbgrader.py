@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from cnnlab.check.course import make_course
+from cnnlab.check.teach.course import make_course
 from tests.notebooks import EXERCISES, ROOT, SOLUTIONS, read
 
 CHAPTER = "02-padding-stride"

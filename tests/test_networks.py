@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from cnnlab.check import alexnet, lenet
 from cnnlab.check.batch_norm import normalising, places
-from cnnlab.check.calling import Runner
 from cnnlab.check.catalogue import ENTRIES
 from cnnlab.check.densenet import networks
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,
@@ -24,7 +24,7 @@ from cnnlab.check.networks import (
     sized,
     uses,
 )
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong
 from tests.test_exercises import EXERCISES, cells_of, judge, own_progress  # noqa: F401 - a fixture
 
 VGG = "D = (2, 2, 3, 3, 3)\nE = (2, 2, 4, 4, 4)\n"

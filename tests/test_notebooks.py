@@ -83,7 +83,7 @@ def test_no_stray_errors_and_no_machine_in_the_outputs(path):
 def test_the_saved_run_used_the_real_images(path):
     for cell in code_cells(read(path)):
         text = "".join(str(output) for output in cell.outputs).lower()
-        assert "stand-in" not in text, cell.id
+        assert "rawn garments" not in text, cell.id
 
 
 @each_notebook

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from cnnlab.explore.photo import LONGEST, PhotoError, read_photo
+from cnnlab.explore.features.photo import LONGEST, PhotoError, read_photo
 
 
 def file_of(picture: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -177,7 +177,7 @@ def test_a_long_thin_picture_takes_its_own_pixels_and_little_more(tmp_path, wide
     (tmp_path / "long.png").write_bytes(bomb(wide, high))
     code = (
         "import resource, sys; from pathlib import Path; from PIL import Image; import PIL.PngImagePlugin\n"
-        "from cnnlab.explore.photo import read_photo; content = Path(sys.argv[1]).read_bytes()\n"
+        "from cnnlab.explore.features.photo import read_photo; content = Path(sys.argv[1]).read_bytes()\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000\n"
         "before = peak(); read_photo(content, 'long'); print(peak() - before)"
     )

@@ -1,4 +1,4 @@
-"""Figures: what is drawn is what was given, titles tell stand-ins from the real thing, nothing is left behind."""
+"""Figures: what is drawn is what was given, titles tell drawn garments from the real thing, nothing is left behind."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from cnnlab import models
-from cnnlab.history import Epoch, History
 from cnnlab.plots import feature_maps, plot_history, show_feature_maps, show_image, show_kernels, show_split
+from cnnlab.train.history import Epoch, History
 from tests.conftest import blobs
 
 
@@ -28,7 +28,7 @@ def test_signed_images_put_zero_in_the_middle():
 def test_a_split_made_from_drawings_says_so():
     split = blobs(12, 0)
     axes = show_split(split, count=12)
-    assert axes[0].figure.get_suptitle() == "Drawn stand-in, train"
+    assert axes[0].figure.get_suptitle() == "Drawn garments, train"
     assert [ax.get_title() for ax in axes[:3]] == ["T-shirt/top", "Trouser", "Pullover"]
 
 
@@ -92,10 +92,10 @@ def test_many_channels_are_cut_and_the_title_says_so():
 
 def test_history_curves():
     rows = [Epoch(i, 1.0 / i, 0.5, 0.6, 1, 0.1, 0.1) for i in (1, 2, 3)]
-    history = History({"model": "LeNet", "data": "drawn stand-in for Fashion-MNIST", "epochs": 3}, {}, rows)
+    history = History({"model": "LeNet", "data": "drawn garments", "epochs": 3}, {}, rows)
     axes = history.plot()
     assert axes[0].lines[0].get_ydata().tolist() == [1.0, 0.5, 1 / 3]
     assert [line.get_label() for line in axes[1].lines] == ["train (running)", "validation"]
-    assert axes[0].figure.get_suptitle() == "LeNet on drawn stand-in for Fashion-MNIST"
+    assert axes[0].figure.get_suptitle() == "LeNet on drawn garments"
     _, own = plt.subplots(1, 2)
     assert plot_history(history, own) is own

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.draw import svg
-from cnnlab.draw.pool import Pool, pool_picture
-from cnnlab.explore import PoolExplorer, presets
+from cnnlab.explore import PoolExplorer
+from cnnlab.explore.kit import presets
+from cnnlab.explore.pool.picture import Pool, pool_picture
 from tests import jupyterlab
 from tests.jupyterlab import cell, lit, slider
 from tests.pictures import cells, check_labels

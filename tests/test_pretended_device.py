@@ -9,20 +9,20 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab import models, seeding
-from cnnlab.effective import effective_field
+from cnnlab import models
 from cnnlab.explore import FeatureMapExplorer
-from cnnlab.explore.running import Run as ExplorerRun
-from cnnlab.explore.running import train as train_in_thread
-from cnnlab.journal import remember
+from cnnlab.explore.training.running import Run as ExplorerRun
+from cnnlab.explore.training.running import train as train_in_thread
+from cnnlab.measure.journal import remember
+from cnnlab.measure.record import Mirrored
+from cnnlab.measure.reference import measure as measuring
+from cnnlab.measure.reference.rows import rows
 from cnnlab.plots import feature_maps
-from cnnlab.progress import Silent
-from cnnlab.record import Mirrored
-from cnnlab.reference import measure as measuring
-from cnnlab.reference.rows import rows
-from cnnlab.seeding import own_random
 from cnnlab.trace import trace
-from cnnlab.train import evaluate, fit, init_xavier
+from cnnlab.trace.effective import effective_field
+from cnnlab.train import evaluate, fit, init_xavier, seeding
+from cnnlab.train.live import Silent
+from cnnlab.train.seeding import own_random
 from tests.conftest import blobs
 from tests.pretended import On, Pretended
 from tests.test_train import StopAt, small

@@ -13,15 +13,15 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnlab import check
-from cnnlab.check import calling, cells, process, solved
-from cnnlab.check.calling import Clock, Runner, settled
-from cnnlab.check.showing import Foreign
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame import calling, cells, process, progress
+from cnnlab.check.frame.calling import Clock, Runner, settled
+from cnnlab.check.frame.showing import Foreign
+from cnnlab.check.frame.verdict import Wrong
 
 
 @pytest.fixture(autouse=True)
 def own_progress(tmp_path, monkeypatch):
-    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(progress, "user_data_path", lambda name: tmp_path / name)
 
 
 def right(n, k, s, p, d):

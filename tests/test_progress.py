@@ -7,11 +7,10 @@ import xml.etree.ElementTree as ET
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from cnnlab import progress
 from cnnlab.draw.curve import BOTTOM, SIDES, WIDTH, nice_ticks, training_curve
-from cnnlab.history import Epoch, History
-from cnnlab.progress import NotebookProgress, Silent, TerminalProgress, pick_progress
-from cnnlab.train import fit
+from cnnlab.train import fit, live
+from cnnlab.train.history import Epoch, History
+from cnnlab.train.live import NotebookProgress, Silent, TerminalProgress, pick_progress
 from tests.test_train import QUICK, small
 
 SETTINGS = {"model": "LeNet", "data": "Fashion-MNIST", "epochs": 3, "train_images": 100, "batch_size": 10}
@@ -30,7 +29,7 @@ def test_silence_without_a_display(monkeypatch, tiny_data, capsys):
 
 
 def test_a_bar_in_a_terminal(monkeypatch, tiny_data, capsys):
-    monkeypatch.setattr(progress, "in_notebook", lambda: False)
+    monkeypatch.setattr(live, "in_notebook", lambda: False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(pick_progress(history(), show=False), Silent)
     assert type(pick_progress(history())) is TerminalProgress
@@ -45,11 +44,11 @@ def test_a_kernel_is_told_from_a_terminal(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "ipykernel", sys)
     monkeypatch.setattr(IPython, "get_ipython", lambda: None)
-    assert not progress.in_notebook()
+    assert not live.in_notebook()
     monkeypatch.setattr(IPython, "get_ipython", lambda: InteractiveShell.instance())
-    assert not progress.in_notebook()
+    assert not live.in_notebook()
     monkeypatch.delitem(sys.modules, "ipykernel")
-    assert not progress.in_notebook()
+    assert not live.in_notebook()
 
 
 @pytest.fixture
@@ -57,8 +56,8 @@ def notebook(monkeypatch):
     """A notebook's view, its widgets not displayed but counted."""
     shown = []
     monkeypatch.setattr("IPython.display.display", shown.append)
-    monkeypatch.setattr(progress, "in_notebook", lambda: True)
-    monkeypatch.setattr(progress, "REDRAW_SECONDS", 0.0)
+    monkeypatch.setattr(live, "in_notebook", lambda: True)
+    monkeypatch.setattr(live, "REDRAW_SECONDS", 0.0)
     return shown
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 import torch
 
-from cnnlab import models, record
-from cnnlab.archives import DataError
+from cnnlab import models
+from cnnlab.data.archives import DataError
+from cnnlab.measure import record
 
 TINY = record.Recipe(
     "fast", {"width": 0.25}, (), {**record.SHARED, "epochs": 2, "lr": 0.01, "batch_size": 50}, False, 0.5, 60

@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from cnnlab import models
-from cnnlab.archives import DataError
-from cnnlab.bench.recipes import RECIPES
 from cnnlab.data import FashionMNIST
-from cnnlab.reference import __main__ as command
-from cnnlab.reference import files, reference
-from cnnlab.reference import measure as measuring
-from cnnlab.reference.files import read, write
-from cnnlab.reference.measure import Result, load, measure
-from cnnlab.reference.rows import KINDS, SHORT, SHORTER, SMALL, Row, in_fp32, rows
-from cnnlab.reference.table import HEAD, cells, precisions
+from cnnlab.data.archives import DataError
+from cnnlab.measure.recipes import RECIPES
+from cnnlab.measure.reference import __main__ as command
+from cnnlab.measure.reference import files, reference
+from cnnlab.measure.reference import measure as measuring
+from cnnlab.measure.reference.files import read, write
+from cnnlab.measure.reference.measure import Result, load, measure
+from cnnlab.measure.reference.rows import KINDS, SHORT, SHORTER, SMALL, Row, in_fp32, rows
+from cnnlab.measure.reference.table import HEAD, cells, precisions
 from cnnlab.train import fit
 from tests.conftest import blobs
 

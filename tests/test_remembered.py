@@ -3,7 +3,7 @@
 import torch
 
 from cnnlab import models
-from cnnlab.check.watched import Notes, noted, watched
+from cnnlab.check.frame.watched import Notes, noted, watched
 from cnnlab.train import fit
 from tests.remembered import Remembered, beside_training
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from cnnlab.explore import ResidualExplorer
-from cnnlab.explore.signal import Net, signals
+from cnnlab.explore.residual.signal import Net, signals
 from tests.pictures import SVG, check_labels
 
 

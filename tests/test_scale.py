@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cnnlab.scale import by_scale
+from cnnlab.course.run_size import by_scale
 from conftest import pytest_configure
 
 

@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from cnnlab import models, seeding
-from cnnlab.seeding import own_random
+from cnnlab import models
+from cnnlab.train import seeding
+from cnnlab.train.seeding import own_random
 
 X = torch.ones(5, 4, 6, 6)
 DRAWS = {

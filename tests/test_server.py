@@ -11,8 +11,8 @@ from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
 
-from cnnlab import lab
-from cnnlab.server import _jupyter_server_extension_points, _load_jupyter_server_extension, undelayed
+from cnnlab.course import lab
+from cnnlab.course.server import _jupyter_server_extension_points, _load_jupyter_server_extension, undelayed
 from tests.jupyterlab import free_port, wait_for
 
 
@@ -68,7 +68,7 @@ def test_the_courses_start_brings_its_settings_and_its_extension(tmp_path):
         finally:
             process.terminate()
     assert saved is True
-    assert "cnnlab.server | extension was successfully loaded" in log.read_text()
+    assert "cnnlab.course.server | extension was successfully loaded" in log.read_text()
 
 
 def test_settings_that_are_named_already_come_after_the_courses():
@@ -85,4 +85,4 @@ def test_whatever_connection_is_configured_is_kept():
 
     _load_jupyter_server_extension(Server)
     assert issubclass(Server.web_app.settings["kernel_websocket_connection_class"], Connection)
-    assert _jupyter_server_extension_points() == [{"module": "cnnlab.server"}]
+    assert _jupyter_server_extension_points() == [{"module": "cnnlab.course.server"}]

@@ -15,8 +15,8 @@ import pytest
 from filelock import FileLock
 
 from cnnlab import check
-from cnnlab.check import solved
 from cnnlab.check.catalogue import ENTRIES
+from cnnlab.check.frame import progress
 
 FIRST, SECOND, THIRD, FOURTH = ENTRIES[:4]
 
@@ -24,8 +24,8 @@ FIRST, SECOND, THIRD, FOURTH = ENTRIES[:4]
 @pytest.fixture(autouse=True)
 def file(tmp_path, monkeypatch):
     """A progress file of the test's own."""
-    monkeypatch.setattr(solved, "user_data_path", lambda name: tmp_path / "home" / name)
-    yield solved.path()
+    monkeypatch.setattr(progress, "user_data_path", lambda name: tmp_path / "home" / name)
+    yield progress.path()
     check.pause(False)
 
 
@@ -52,10 +52,10 @@ def set_aside(file):
 
 def test_progress_is_kept_and_right_stays_right(file):
     check.padding.out_size(lambda *a: 1)
-    assert solved.read()["padding.out_size"]["state"] == "wrong"
+    assert progress.read()["padding.out_size"]["state"] == "wrong"
     check.padding.out_size(right)
     check.padding.out_size(lambda *a: 1)
-    assert solved.read()["padding.out_size"]["state"] == "right"
+    assert progress.read()["padding.out_size"]["state"] == "right"
     assert check.progress().solved == 1
     assert check.progress().summary() == f"1 of {len(ENTRIES)} exercises solved"
     assert not list(file.parent.glob("*.part"))
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_read_as_far_as_it_goes(file, content):
 def test_a_folder_that_cannot_be_written_costs_no_verdict(file):
     file.parent.parent.write_text("a file where a folder should be")
     assert check.padding.out_size(right).right
-    assert "is not recorded, because" in solved.record(FIRST, "right")
+    assert "is not recorded, because" in progress.record(FIRST, "right")
     assert check.progress().notice == ""
     check.reset()
 
@@ -165,14 +165,14 @@ def test_kill_at_any_moment_loses_nothing(tmp_path, monkeypatch):
         for kernel in kernels:
             kernel.kill()
         lines = [line for kernel in kernels for line in kernel.communicate()[0].splitlines(keepends=True)]
-        monkeypatch.setattr(solved, "user_data_path", lambda name, folder=folder: folder)
-        found = {key: row["state"] for key, row in solved.read().items()}
+        monkeypatch.setattr(progress, "user_data_path", lambda name, folder=folder: folder)
+        found = {key: row["state"] for key, row in progress.read().items()}
         assert all(found[entry.key] == "right" for entry in before)
         for key, state in (line.split() for line in lines if line.endswith("\n")):
             assert found[key] in (state, "right")
         # The lock died with its holder.
         started = time.perf_counter()
-        solved.record(FIRST, "right")
+        progress.record(FIRST, "right")
         assert time.perf_counter() - started < 1
         assert states(file) == found | {FIRST.key: "right"}
 
@@ -187,15 +187,15 @@ def test_only_old_left_overs_are_cleaned_away(file):
         left_over.write_text(content)
     for left_over in (old, of_the_first_version):
         os.utime(left_over, (time.time() - 7200,) * 2)
-    solved.record(FIRST, "right")
+    progress.record(FIRST, "right")
     assert list(file.parent.glob("*.part")) == [young]
-    assert solved.read().keys() == {FIRST.key}
+    assert progress.read().keys() == {FIRST.key}
 
 
 @contextlib.contextmanager
 def held(file, seconds):
     """Another kernel that holds the lock for so long."""
-    solved.record(SECOND, "wrong")
+    progress.record(SECOND, "wrong")
     (name,) = file.parent.glob("*.lock")
     taken, over = threading.Event(), threading.Event()
 
@@ -215,7 +215,7 @@ def held(file, seconds):
 def test_a_lock_that_is_never_given_back_delays_by_two_seconds_at_most(file):
     with held(file, 30):
         started = time.perf_counter()
-        assert solved.record(FIRST, "right") == ""
+        assert progress.record(FIRST, "right") == ""
         assert time.perf_counter() - started < 2.5
     assert states(file) == {FIRST.key: "right", SECOND.key: "wrong"}
 
@@ -240,7 +240,7 @@ def test_a_file_system_without_locks_keeps_progress(file, monkeypatch, code):
         warnings.simplefilter("error")
         for entry in (FIRST, SECOND):
             started = time.perf_counter()
-            assert solved.record(entry, "right") == ""
+            assert progress.record(entry, "right") == ""
             assert time.perf_counter() - started < 2.5
     assert states(file) == {FIRST.key: "right", SECOND.key: "right"}
 
@@ -279,7 +279,7 @@ def test_a_damaged_file_is_set_aside_and_nothing_solved_is_lost(file, solved_40,
     assert file.read_bytes() == content
 
     # The next check keeps the file and what is left of it, and says where.
-    said = solved.record(ENTRIES[50], "wrong")
+    said = progress.record(ENTRIES[50], "wrong")
     (aside,) = set_aside(file)
     assert aside.read_bytes() == content
     assert str(file) in said
@@ -289,7 +289,7 @@ def test_a_damaged_file_is_set_aside_and_nothing_solved_is_lost(file, solved_40,
     assert states(file)[ENTRIES[50].key] == "wrong"
 
     # It is told once on a card; progress goes on telling where the file lies, until it is gone.
-    assert solved.record(ENTRIES[51], "wrong") == ""
+    assert progress.record(ENTRIES[51], "wrong") == ""
     assert str(aside) in check.progress().notice
     aside.unlink()
     assert check.progress().notice == ""
@@ -299,7 +299,7 @@ def test_a_damaged_file_is_set_aside_and_nothing_solved_is_lost(file, solved_40,
 def test_a_damaged_file_never_takes_the_place_of_an_earlier_one(file, solved_40):
     for number in range(3):
         file.write_text(f"damage {number}")
-        solved.record(FIRST, "right")
+        progress.record(FIRST, "right")
     assert sorted(each.read_text() for each in set_aside(file)) == ["damage 0", "damage 1", "damage 2"]
     check.reset()
     assert not set_aside(file)
@@ -308,7 +308,7 @@ def test_a_damaged_file_never_takes_the_place_of_an_earlier_one(file, solved_40)
 
 def test_a_solved_exercise_mends_a_damaged_file_too(file, solved_40):
     file.write_text(solved_40[:-2])
-    assert "1 exercise " not in solved.record(FIRST, "right")
+    assert "1 exercise " not in progress.record(FIRST, "right")
     assert states(file)[FIRST.key] == "right"
     assert len(set_aside(file)) == 1
 
@@ -319,7 +319,7 @@ def test_where_a_damaged_file_cannot_be_set_aside_it_stays(file, solved_40, monk
 
     monkeypatch.setattr(os, "fsync", full)
     file.write_text(solved_40[:-2])
-    assert "No space left on device" in solved.record(FIRST, "right")
+    assert "No space left on device" in progress.record(FIRST, "right")
     assert file.read_text() == solved_40[:-2]
     assert not set_aside(file)
     assert not list(file.parent.glob("*.part"))
@@ -330,16 +330,16 @@ def test_a_full_disk_leaves_the_file_as_it_was(file, solved_40, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    assert "No space left on device" in solved.record(ENTRIES[50], "right")
+    assert "No space left on device" in progress.record(ENTRIES[50], "right")
     assert file.read_text() == solved_40
     assert not list(file.parent.glob("*.part"))
 
 
 def test_a_file_that_cannot_be_read_is_not_written_over(file):
     (file / "inside").mkdir(parents=True)
-    assert "cannot be read or written" in solved.record(FIRST, "right")
+    assert "cannot be read or written" in progress.record(FIRST, "right")
     assert check.padding.out_size(right).right
-    assert solved.read() == {}
+    assert progress.read() == {}
     assert "cannot be read" in check.progress().notice
     with pytest.raises(
         OSError, match=r"exercises\.json cannot be deleted .*; make its folder writable or delete it by hand"
@@ -358,9 +358,9 @@ def test_a_file_that_is_open_elsewhere_is_tried_again(file, monkeypatch):
         replace(*args)
 
     monkeypatch.setattr(os, "replace", busy)
-    assert solved.record(FIRST, "right") == ""
+    assert progress.record(FIRST, "right") == ""
     refused += [PermissionError(errno.EACCES, "Permission denied")] * 9
-    assert "(Permission denied)" in solved.record(SECOND, "right")
+    assert "(Permission denied)" in progress.record(SECOND, "right")
     assert states(file) == {FIRST.key: "right"}
 
 
@@ -379,10 +379,10 @@ LATER = {
 def test_entries_of_a_later_version_are_kept_and_not_counted(file):
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(LATER), encoding="utf-8-sig")  # as an editor of Windows writes it
-    assert solved.read() == {THIRD.key: LATER[THIRD.key]}
+    assert progress.read() == {THIRD.key: LATER[THIRD.key]}
     assert check.progress().solved == 0
     assert check.progress().notice == ""
-    assert [solved.record(entry, "wrong") for entry in (FIRST, SECOND, FOURTH, ENTRIES[50])] == [""] * 4
+    assert [progress.record(entry, "wrong") for entry in (FIRST, SECOND, FOURTH, ENTRIES[50])] == [""] * 4
     rows = json.loads(file.read_text())
     assert rows.pop(ENTRIES[50].key)["state"] == "wrong"
     assert rows == LATER
@@ -392,7 +392,7 @@ def test_what_is_solved_here_counts_whatever_a_later_version_said(file):
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(LATER))
     for entry in (FIRST, SECOND, THIRD, FOURTH):
-        solved.record(entry, "right")
+        progress.record(entry, "right")
     assert check.progress().solved == 4
     rows = json.loads(file.read_text())
     assert rows[THIRD.key]["tries"] == 3
@@ -402,7 +402,7 @@ def test_what_is_solved_here_counts_whatever_a_later_version_said(file):
 def test_entries_of_a_later_version_survive_damage(file):
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps(LATER)[:-1])
-    solved.record(ENTRIES[50], "wrong")
+    progress.record(ENTRIES[50], "wrong")
     rows = json.loads(file.read_text())
     del rows[ENTRIES[50].key]
     assert rows == {key: row for key, row in LATER.items() if isinstance(row, dict)}

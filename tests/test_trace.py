@@ -20,9 +20,9 @@ from torch.utils.checkpoint import checkpoint
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models import get_model, get_model_weights
 
-from cnnlab.modes import tensors
 from cnnlab.shapes import ShapeError
 from cnnlab.trace import Trace, trace
+from cnnlab.trace.modes import tensors
 
 # ---- the networks as the notes build them ----------------------------------------------------------------------------
 
@@ -612,7 +612,7 @@ def test_tuples_and_dicts_of_outputs():
     assert trace(Apply(lambda x, a: {"out": [a(x)]}, c(3)), (1, 1, 8, 8))[-1].receptive_field == 3
 
 
-def test_lazy_layers_learn_their_shape_in_the_stand_in_only():
+def test_lazy_layers_learn_their_shape_in_the_copy_only():
     model = nn.Sequential(nn.LazyConv2d(6, 5), nn.LazyBatchNorm2d(), nn.Flatten(), nn.LazyLinear(10))
     state = torch.get_rng_state()
     found = trace(model, (1, 1, 28, 28))

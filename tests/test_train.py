@@ -15,17 +15,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab import models, train
-from cnnlab.history import History
-from cnnlab.seeding import own_random
+from cnnlab import models
 from cnnlab.train import (
     DivergedError,
     epoch_seed,
     evaluate,
     fit,
     init_xavier,
+    loop,
     train_epoch,
 )
+from cnnlab.train.history import History
+from cnnlab.train.seeding import own_random
 from tests.conftest import blobs
 
 QUICK = {"epochs": 2, "lr": 0.05, "batch_size": 64, "precision": "fp32"}
@@ -253,7 +254,7 @@ def test_interrupting_before_the_first_step_gives_the_history_too(tiny_data, mon
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(train, where, interrupted)
+    monkeypatch.setattr(loop, where, interrupted)
     history = fit(small(), tiny_data, **QUICK)
     assert (len(history), history.stopped) == (0, "interrupted in epoch 1")
     assert "none finished" in history._repr_html_()
@@ -267,12 +268,12 @@ def test_an_interrupt_does_not_break_off_an_import(tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        train.import_whole("slow_module")
+        loop.import_whole("slow_module")
     GATE.set()
     import slow_module
 
     assert slow_module.whole
-    assert train.import_whole("slow_module") is None
+    assert loop.import_whole("slow_module") is None
 
 
 GATE = threading.Event()
@@ -560,6 +561,6 @@ def test_moments_are_those_of_the_devices_own_stream(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Event", Event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"stream of {device}")
     spent = []
-    assert list(train.timed([1, 2], torch.device("cuda:1"), spent)) == [1, 2]
+    assert list(loop.timed([1, 2], torch.device("cuda:1"), spent)) == [1, 2]
     assert set(marks) == {"stream of cuda:1"}
-    assert sum(train.between(*pair) for pair in spent) == 3
+    assert sum(loop.between(*pair) for pair in spent) == 3

@@ -14,15 +14,15 @@ import pytest
 import torch
 import traitlets
 
-from cnnlab import models, settings
-from cnnlab.draw import runs as drawing
-from cnnlab.draw.runs import STYLES, Line
+from cnnlab import models
 from cnnlab.explore import TrainingExplorer
-from cnnlab.explore.running import Run, train
-from cnnlab.explore.training import NETWORKS
-from cnnlab.progress import Silent, pick_progress
-from cnnlab.seeding import own_random
-from cnnlab.train import fit
+from cnnlab.explore.training import picture as drawing
+from cnnlab.explore.training.explorer import NETWORKS
+from cnnlab.explore.training.picture import STYLES, Line
+from cnnlab.explore.training.running import Run, train
+from cnnlab.train import fit, optim
+from cnnlab.train.live import Silent, pick_progress
+from cnnlab.train.seeding import own_random
 from tests.pictures import SVG, check_labels, said
 
 WITHOUT_TIME = ("epoch", "train_loss", "train_accuracy", "valid_accuracy", "lr")
@@ -38,7 +38,7 @@ def explorer(tiny_data):
 
 def ran(explorer: TrainingExplorer, **settings: object):
     """A run with these settings, waited for."""
-    explorer._apply(settings)
+    explorer._apply(optim)
     run = explorer.start()
     explorer.wait(60)
     return run
@@ -64,7 +64,7 @@ def parse(explorer: TrainingExplorer) -> ET.Element:
     ],
 )
 def test_the_history_is_that_of_fit_called_directly(explorer, tiny_data, settings):
-    run = ran(explorer, **settings)
+    run = ran(explorer, **optim)
     seed, images = run.settings["seed"], run.settings["images"]
     part = tiny_data if images == 600 else replace(tiny_data, train=tiny_data.train.subset(images))
     torch.manual_seed(seed)
@@ -90,8 +90,8 @@ def test_every_network_of_the_course_can_be_trained(explorer):
 
 
 def test_choices_are_those_of_fit():
-    assert TrainingExplorer.optimizer.names == settings.OPTIMIZERS
-    assert TrainingExplorer.schedule.names == settings.SCHEDULES
+    assert TrainingExplorer.optimizer.names == optim.OPTIMIZERS
+    assert TrainingExplorer.schedule.names == optim.SCHEDULES
 
 
 def test_the_callers_random_numbers_and_the_data_are_left_alone(explorer, tiny_data):
@@ -323,8 +323,8 @@ def test_as_many_runs_as_can_be_told_apart(explorer):
 
 
 def test_it_says_itself_in_one_line(explorer):
-    settings = "lenet, sgd, lr 0.1, batch 100, constant, 2 × 600 images"
-    assert repr(explorer) == f"TrainingExplorer({settings} → no run yet)"
+    optim = "lenet, sgd, lr 0.1, batch 100, constant, 2 × 600 images"
+    assert repr(explorer) == f"TrainingExplorer({optim} → no run yet)"
     ran(explorer, epochs=1)
     assert repr(explorer).endswith("1 × 600 images → 1 run)")
 

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnlab import shapes
-from cnnlab.explore import ConvExplorer, presets
-from cnnlab.explore.compute import torch_output
-from cnnlab.explore.transposed import RULES, hint, length, slips
+from cnnlab.explore import ConvExplorer
+from cnnlab.explore.conv.compute import torch_output
+from cnnlab.explore.conv.transposed import RULES, hint, length, slips
+from cnnlab.explore.kit import presets
 from cnnlab.trace import trace
 from tests.pictures import SVG, cells, check_labels
 from tests.test_explore import side

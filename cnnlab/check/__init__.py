@@ -1,21 +1,23 @@
 """Checkers of the exercises: `check.padding.out_size(out_size)` judges an answer and shows a card.
 
-catalogue   every exercise: title, level, minutes (text only)
-verdict     to do, wrong or right: the card
-calling     a learner's function called within limits: time, printing, changed inputs, errors in words
-values      truth values, numbers and collections, whether of Python, NumPy or PyTorch
-process     the process that answers run in: global switches given back, replaced functions found out
-cells       finds out an answer of an earlier run, whose cell has failed since
-judging     what checkers share: compare on many calls, recognise a slip, numbers and choices
-showing     values and calls as short text, small grids side by side
-networks    shapes, counts and gradients of a network that a learner built; what a run uses, computes and keeps
-experiments what a learner's experiment measured, next to a reference, and whether the conclusion follows
-references  what the experiments give over many seeds (references.json), windows around it, and how it is measured
-watched     the data an experiment is given: notes what is read and how often weights move; test images sealed
-solved      which exercises are solved: a file in the user's folder
-handout     a solution notebook -> the exercise notebook
-and one module of checkers a chapter, a folder where it is long: convolution, padding, channels, pooling, lenet, alexnet, vgg, nin, googlenet,
-batch_norm, resnet, densenet.
+    catalogue  every exercise: title, level, minutes (text only)
+    frame      what runs an answer, compares it, and shows the verdict
+    teach      for teachers: exercises handed out and graded
+
+The checkers of each chapter, a folder where they are many:
+
+    convolution  chapter 01
+    padding      chapter 02
+    channels     chapter 03
+    pooling      chapter 04
+    lenet        chapter 05
+    alexnet      chapter 06
+    vgg          chapter 07
+    nin          chapter 08
+    googlenet    chapter 09
+    batch_norm   chapter 10
+    resnet       chapter 11
+    densenet     chapter 12
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ import os
 from types import ModuleType
 
 from cnnlab.check.catalogue import MODULES
-from cnnlab.check.solved import pause, progress, reset
+from cnnlab.check.frame.progress import pause, progress, reset
 
 __all__ = ["pause", "progress", "reset", *MODULES]
 

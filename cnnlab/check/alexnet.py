@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from cnnlab import models
-from cnnlab.check.experiments import (
+from cnnlab.check.frame.experiments import (
     ACCURACY,
     HIGHER,
     LOWER,
@@ -28,12 +28,12 @@ from cnnlab.check.experiments import (
     small_data,
     table,
 )
-from cnnlab.check.judging import difference, exercise
+from cnnlab.check.frame.judging import difference, exercise
+from cnnlab.check.frame.networks import build, expect_gradients, expect_shape, fill, kept_bytes, sized, uses
+from cnnlab.check.frame.values import as_number, as_numbers
+from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.watched import SEALED, Notes, noted, watched
 from cnnlab.check.lenet import expect_lenet
-from cnnlab.check.networks import build, expect_gradients, expect_shape, fill, kept_bytes, sized, uses
-from cnnlab.check.values import as_number, as_numbers
-from cnnlab.check.verdict import Wrong
-from cnnlab.check.watched import SEALED, Notes, noted, watched
 from cnnlab.train import evaluate, fit, init_xavier
 
 EPOCHS, EARLY = 6, 2

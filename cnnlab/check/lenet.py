@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from cnnlab import models
-from cnnlab.check.experiments import HIGHER, LOWER, OTHER, UNCLEAR, Asked, conclude, measure, small_data, table
-from cnnlab.check.judging import difference, exercise, filled
-from cnnlab.check.networks import (
+from cnnlab.check.frame.experiments import HIGHER, LOWER, OTHER, UNCLEAR, Asked, conclude, measure, small_data, table
+from cnnlab.check.frame.judging import difference, exercise, filled
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,
@@ -22,8 +22,8 @@ from cnnlab.check.networks import (
     expect_shape,
     sized,
 )
-from cnnlab.check.showing import value_text
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.showing import value_text
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.train import fit
 
 POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from cnnlab.check.experiments import Asked, conclude, measure
-from cnnlab.check.judging import call, compare, exercise, number
-from cnnlab.check.networks import macs, parameters, used_layers
-from cnnlab.check.showing import sizes
+from cnnlab.check.frame.experiments import Asked, conclude, measure
+from cnnlab.check.frame.judging import call, compare, exercise, number
+from cnnlab.check.frame.networks import macs, parameters, used_layers
+from cnnlab.check.frame.showing import sizes
 
 # Few images to validate by: the seeds lie much further apart than 500 images blur.
 FEW = {"images": 1_000, "valid": 500}

@@ -7,10 +7,10 @@ import random
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.judging import call, compare, exercise, number
-from cnnlab.check.showing import value_text
-from cnnlab.check.values import as_items, as_numbers
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.judging import call, compare, exercise, number
+from cnnlab.check.frame.showing import value_text
+from cnnlab.check.frame.values import as_items, as_numbers
+from cnnlab.check.frame.verdict import Wrong
 
 SMALL, LARGE = ((1, 40), (1, 7), (1, 4), (0, 3), (1, 3)), ((1, 5_000), (1, 60), (1, 50), (0, 50), (1, 20))
 

@@ -8,9 +8,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnnlab.check.calling import Runner
-from cnnlab.check.judging import call, choose, compare, exercise, filled, number
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, number
+from cnnlab.check.frame.networks import (
     Used,
     build,
     combined,
@@ -22,9 +22,9 @@ from cnnlab.check.networks import (
     parameters,
     used_layers,
 )
-from cnnlab.check.showing import sizes, value_text
-from cnnlab.check.values import as_numbers
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.showing import sizes, value_text
+from cnnlab.check.frame.values import as_numbers
+from cnnlab.check.frame.verdict import Wrong
 
 # ---- layer by layer ----------------------------------------------------------------------------------------------------
 

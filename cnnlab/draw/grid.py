@@ -2,13 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 from cnnlab.draw import svg
-from cnnlab.draw.layer import Pair
+
+Pair = tuple[int, int]
+Grid = Sequence[Sequence[int]]
+MOST_TERMS = 144  # of a sum that is written out
+LONGEST, LONGEST_KERNEL, LONGEST_SPAN = 48, 13, 96  # cells along one axis: a map's, a kernel's, a misfit's outline
+
+
+def by(pair: Pair) -> str:
+    """A size in words.
+    >>> by((12, 9))
+    '12 × 9'
+    """
+    return f"{pair[0]} × {pair[1]}"
+
+
+def largest(grid: Grid) -> int:
+    """The size of the value furthest from zero, and at least 1.
+    >>> largest([[0, -4], [3, 1]])
+    4
+    """
+    return max(1, max(map(max, grid)), -min(map(min, grid)))
+
+
+def minus(number: object) -> str:
+    """With a real minus sign, as wide as a digit.
+    >>> minus(-3)
+    '−3'
+    """
+    return str(number).replace("-", "−")
+
+
+def ends(first: int, last: int, head: int, tail: int, longest: int) -> list[int]:
+    """The indices first … last, or where they are more than `longest` only those at the two ends.
+    >>> ends(0, 99, 2, 2, longest=40)
+    [0, 1, 98, 99]
+    """
+    if last - first < longest:
+        return list(range(first, last + 1))
+    return [*range(first, first + head), *range(last + 1 - tail, last + 1)]
+
 
 SMALLEST_TYPE = 8  # px; below this a value is left out
 TITLE, SMALL = 15, 12  # px

@@ -1,6 +1,28 @@
 """The networks of the course, by name.
 
-models.build("lenet", in_channels=1, num_classes=10)
+    models.build("lenet", in_channels=1, num_classes=10)
+
+A file for each paper, from its table to the network:
+
+    lenet      LeNet as courses teach it, in two variants
+    alexnet    AlexNet
+    vgg        VGG of 11, 13, 16 and 19 layers
+    nin        NiN
+    inception  the Inception block, in the form of the paper and in three later ones
+    googlenet  GoogLeNet
+    bn_lenet   LeNet with batch norm
+    resnet     ResNet of 18 to 152 layers, and plain nets of the same depth
+    preact     pre-activation ResNets
+    densenet   DenseNet
+    fast       a small network of our own, to be trained in seconds
+
+What several share:
+
+    named      layers in a row, each under a name
+    sides      the side of the last feature map, by which dense layers are sized
+    choices    a setting that is one of a few names
+    start      how weights start
+    weights    weights copied from another implementation
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from cnnlab.models.choices import choose
 from cnnlab.models.named import Network
 from cnnlab.models.sides import Step, last_side, scaled
 from cnnlab.models.start import xavier
-from cnnlab.sizes import whole
+from cnnlab.shapes.sizes import whole
 
 # Kernel, stride and padding of the first convolution. The small one is the paper's own, for images of 32 × 32.
 STEMS = {"paper": (11, 4, 0), "small": (5, 1, 2)}

@@ -7,7 +7,7 @@ from itertools import count
 from typing import NamedTuple
 
 from cnnlab.shapes import ShapeError, out_size, pool_out_size
-from cnnlab.sizes import whole
+from cnnlab.shapes.sizes import whole
 
 LARGE = 10_000  # pixels; any network that can work does so here
 

@@ -2,12 +2,12 @@
 
     trace(model, (1, 1, 28, 28))
 
-runs a stand-in of the model on PyTorch's meta device, where tensors have a shape and no numbers, and where that is not
+runs a copy of the model on PyTorch's meta device, where tensors have a shape and no numbers, and where that is not
 enough, on zeros. The model itself is never called. A map:
 
     table      Row, Trace, and how they print
     inputs     what a trace is given: the model, shapes, tensors
-    stand_in   the copy of the model that is run
+    meta_copy  the copy of the model that is run
     operation  what PyTorch hands over when a layer computes, and what that costs
     refusal    why an operation cannot take its input, in words
     sight      what the units of a tensor see of the input
@@ -15,6 +15,8 @@ enough, on zeros. The model itself is never called. A map:
     layout     how it changes where an operation mixes or rearranges axes
     rules      which operation follows which of these
     run        the run itself: modules entered and left, operations followed, rows written
+    modes      a look at a learner's network: modes, generators and hooks given back
+    effective  what one unit of a net really looks at, by gradient
 """
 
 from cnnlab.trace.run import trace

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnlab.modes import tensors
 from cnnlab.shapes import ShapeError
+from cnnlab.trace.modes import tensors
 from cnnlab.trace.table import Shape
 
 _WANTED = "give whole numbers of at least 1 for (B, C, H, W), such as (1, 1, 28, 28)"

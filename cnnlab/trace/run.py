@@ -1,4 +1,4 @@
-"""The run of a trace: the stand-in's modules entered and left, every operation under them followed, rows written."""
+"""The run of a trace: the copy's modules entered and left, every operation under them followed, rows written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from cnnlab.modes import generators_kept, tensors, uncompiled
 from cnnlab.shapes import Field, ShapeError
 from cnnlab.trace.inputs import check_model, given, lacks_batch
+from cnnlab.trace.meta_copy import Twins, meta_copy
+from cnnlab.trace.modes import generators_kept, tensors, uncompiled
 from cnnlab.trace.operation import Call, bind, macs
 from cnnlab.trace.refusal import check, known, why
 from cnnlab.trace.rules import through
 from cnnlab.trace.sight import ASIDE, BLIND, UNKNOWN, Notes, Seen, Sight, report
-from cnnlab.trace.stand_in import Twins, stand_in
 from cnnlab.trace.table import Row, Shape, Trace, shape_text
 
 
@@ -40,7 +40,7 @@ def trace(
     `trace(model, (1, 12), dtype=torch.long)` gives indices to an embedding. Receptive fields are those in the first
     input, and in others of its height and width.
 
-    The model is left exactly as it was: a stand-in with the same structure is run. Hooks of the user's own do not
+    The model is left exactly as it was: a copy with the same structure is run. Hooks of the user's own do not
     fire. A forward that needs numbers, as one with `.item()` does, is run on zeros, and `real_run` says why.
     Where a layer refuses its input the rows end with that layer and `failure` says why. Raises TypeError for what is
     no module, ShapeError for what is no shape.
@@ -56,7 +56,7 @@ def trace(
     with ExitStack() as borrowed:
         for context in (generators_kept(model), uncompiled(), torch.no_grad(), warnings.catch_warnings()):
             borrowed.enter_context(context)
-        warnings.simplefilter("ignore")  # the stand-in must not warn in the model's name
+        warnings.simplefilter("ignore")  # the copy must not warn in the model's name
         watch, reason = _on_shapes(model, depth, args, named), None
         if watch.stopped:
             alone, watch = watch, _on_numbers(model, depth, args, named)
@@ -70,14 +70,14 @@ def trace(
 
 def _on_shapes(model: nn.Module, depth: int | None, args: list, named: dict) -> _Watch:
     with torch.device("meta"):
-        watch = _Watch(*stand_in(model), depth)
+        watch = _Watch(*meta_copy(model), depth)
         watch.run(*_each((args, named), lambda tensor: tensor.to("meta")))
     return watch
 
 
 def _on_numbers(model: nn.Module, depth: int | None, args: list, named: dict) -> _Watch:
     """The same with numbers: the tensors that were given, and zeros where only a shape was."""
-    twin, twins = stand_in(model, real=True)
+    twin, twins = meta_copy(model, real=True)
     device = next((tensor.device for tensor in (*twin.parameters(), *twin.buffers())), torch.device("cpu"))
 
     def number(tensor: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class _Frame:
 
 
 class _Watch(TorchDispatchMode):
-    """Runs a stand-in: hooks say which module is in flight, and every operation passes `__torch_dispatch__`."""
+    """Runs a copy: hooks say which module is in flight, and every operation passes `__torch_dispatch__`."""
 
     def __init__(self, model: nn.Module, twins: Twins, depth: int | None):
         super().__init__()

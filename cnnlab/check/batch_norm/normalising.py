@@ -11,13 +11,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnlab.check.batch_norm.places import batch, wide
-from cnnlab.check.calling import Runner, a_kind
-from cnnlab.check.experiments import ACCURACY, OTHER, Asked, conclude, measure, measure_all
-from cnnlab.check.judging import call, compare, difference, exercise, filled
-from cnnlab.check.networks import build
-from cnnlab.check.showing import value_text
-from cnnlab.check.values import as_numbers
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.calling import Runner, a_kind
+from cnnlab.check.frame.experiments import ACCURACY, OTHER, Asked, conclude, measure, measure_all
+from cnnlab.check.frame.judging import call, compare, difference, exercise, filled
+from cnnlab.check.frame.networks import build
+from cnnlab.check.frame.showing import value_text
+from cnnlab.check.frame.values import as_numbers
+from cnnlab.check.frame.verdict import Wrong
 
 SHAPES = ((6, 3), (2, 4, 3, 5), (4, 5, 5, 5), (3, 2, 4, 2))  # some whose last axis fits the channels, too
 

@@ -10,10 +10,9 @@ import statistics
 import torch
 from torch import nn
 
-from cnnlab.check.experiments import Asked, Measured, conclude, measure, table
-from cnnlab.check.judging import call, compare, exercise, filled, number
-from cnnlab.check.lenet import mistakes, plain_lenet
-from cnnlab.check.networks import (
+from cnnlab.check.frame.experiments import Asked, Measured, conclude, measure, table
+from cnnlab.check.frame.judging import call, compare, exercise, filled, number
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,
@@ -22,9 +21,10 @@ from cnnlab.check.networks import (
     expect_shape,
     parameters,
 )
-from cnnlab.check.showing import value_text
-from cnnlab.check.values import as_number
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.showing import value_text
+from cnnlab.check.frame.values import as_number
+from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.lenet import mistakes, plain_lenet
 
 
 def batch(*shape: int, seed: int = 0) -> torch.Tensor:

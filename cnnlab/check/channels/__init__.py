@@ -1,4 +1,9 @@
-"""Checkers of chapter 03: channels."""
+"""Checkers of chapter 03: channels.
+
+costs     count_operations, cost_ratios, one_by_one_saving
+kernels   compose, groups_block
+products  exactly_equal, by_matrix
+"""
 
 from cnnlab.check.channels.costs import cost_ratios, count_operations, one_by_one_saving
 from cnnlab.check.channels.kernels import compose, groups_block

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnnlab.check.judging import call, compare, exercise, number
-from cnnlab.check.networks import macs
+from cnnlab.check.frame.judging import call, compare, exercise, number
+from cnnlab.check.frame.networks import macs
 
 
 def torchs_macs(*layers: nn.Module, c_in: int, h: int, w: int) -> tuple[int, int, torch.Tensor]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.judging import call, choose, compare, exercise, filled, seeded
-from cnnlab.check.showing import sizes, value_text
-from cnnlab.check.values import as_items
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, seeded
+from cnnlab.check.frame.showing import sizes, value_text
+from cnnlab.check.frame.values import as_items
+from cnnlab.check.frame.verdict import Wrong
 
 
 def kernel_of(layer: Callable, c_in: int, h: int, w: int) -> torch.Tensor:

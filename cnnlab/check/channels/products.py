@@ -7,11 +7,11 @@ from collections.abc import Iterable
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.judging import call, choose, compare, exercise, filled, seeded
-from cnnlab.check.networks import Operations
-from cnnlab.check.showing import sizes, value_text
-from cnnlab.check.values import as_numbers
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, seeded
+from cnnlab.check.frame.networks import Operations
+from cnnlab.check.frame.showing import sizes, value_text
+from cnnlab.check.frame.values import as_numbers
+from cnnlab.check.frame.verdict import Wrong
 
 
 def add_up(K: torch.Tensor, X: torch.Tensor, channels: Iterable[int]) -> torch.Tensor:

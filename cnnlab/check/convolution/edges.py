@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.calling import a_kind
-from cnnlab.check.judging import call, compare, difference, exercise, filled, seeded
-from cnnlab.check.showing import grids, sizes, value_text
-from cnnlab.check.values import as_tensor
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.calling import a_kind
+from cnnlab.check.frame.judging import call, compare, difference, exercise, filled, seeded
+from cnnlab.check.frame.showing import grids, sizes, value_text
+from cnnlab.check.frame.values import as_tensor
+from cnnlab.check.frame.verdict import Wrong
 
 
 def correlate(X: torch.Tensor, K: torch.Tensor, stride: int = 1) -> torch.Tensor:

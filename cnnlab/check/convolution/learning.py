@@ -7,12 +7,12 @@ import math
 import numpy as np
 import torch
 
-from cnnlab.check.calling import a_kind
 from cnnlab.check.convolution.edges import correlate, kernel
-from cnnlab.check.judging import call, compare, exercise, seeded
-from cnnlab.check.showing import grids, value_text
-from cnnlab.check.values import as_tensor
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.calling import a_kind
+from cnnlab.check.frame.judging import call, compare, exercise, seeded
+from cnnlab.check.frame.showing import grids, value_text
+from cnnlab.check.frame.values import as_tensor
+from cnnlab.check.frame.verdict import Wrong
 
 
 def polynomials(count: int, degree: int, seed: int):

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check.calling import a_kind
 from cnnlab.check.convolution.edges import correlate
-from cnnlab.check.judging import call, compare, exercise, number, seeded
-from cnnlab.check.showing import grids, value_text
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.calling import a_kind
+from cnnlab.check.frame.judging import call, compare, exercise, number, seeded
+from cnnlab.check.frame.showing import grids, value_text
+from cnnlab.check.frame.verdict import Wrong
 
 
 def columns(X: torch.Tensor, h: int, w: int) -> torch.Tensor:

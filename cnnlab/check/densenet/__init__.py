@@ -1,4 +1,8 @@
-"""Checkers of chapter 12: DenseNet."""
+"""Checkers of chapter 12: DenseNet.
+
+costs     fewer_parameters, memory
+networks  table, transition, dense_mlp
+"""
 
 from cnnlab.check.densenet.costs import fewer_parameters, memory
 from cnnlab.check.densenet.networks import dense_mlp, table, transition

@@ -8,12 +8,8 @@ import torch
 from torch import nn
 
 from cnnlab import models
-from cnnlab.check.judging import call, choose, compare, exercise, filled, number
-from cnnlab.check.networks import (
-    kept_bytes,
-    parameters,
-    used_layers,
-)
+from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, number
+from cnnlab.check.frame.networks import kept_bytes, parameters, used_layers
 
 
 def weights(*pairs: tuple[int, int]) -> int:

@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnlab import models
-from cnnlab.check.calling import Runner, written
-from cnnlab.check.experiments import Asked, Measured, conclude, measure
-from cnnlab.check.judging import call, choose, compare, exercise, filled, number
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner, written
+from cnnlab.check.frame.experiments import Asked, Measured, conclude, measure
+from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, number
+from cnnlab.check.frame.networks import (
     Operations,
     build,
     combined,
@@ -24,7 +24,7 @@ from cnnlab.check.networks import (
     parameters,
     randomise,
 )
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
 TABLE = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}

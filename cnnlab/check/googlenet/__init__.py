@@ -1,4 +1,9 @@
-"""Checkers of chapter 09: forms of the Inception block, the smallest input, where parameters are."""
+"""Checkers of chapter 09: forms of the Inception block, the smallest input, where parameters are.
+
+blocks    with_batch_norm, factorised
+shortcut  residual_inception
+sizes     smallest_input, parameter_sizes
+"""
 
 from cnnlab.check.googlenet.blocks import factorised, with_batch_norm
 from cnnlab.check.googlenet.shortcut import residual_inception

@@ -10,9 +10,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnnlab.check.calling import Runner
-from cnnlab.check.judging import exercise
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.judging import exercise
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,
@@ -22,8 +22,8 @@ from cnnlab.check.networks import (
     parameters,
     randomise,
 )
-from cnnlab.check.showing import sizes
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.showing import sizes
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.compat import load_torchvision
 
 # No two convolutions have the same channels, and no two slips give the same count.

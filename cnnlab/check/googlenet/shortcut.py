@@ -6,6 +6,9 @@ from functools import partial
 
 from torch import nn
 
+from cnnlab.check.frame.judging import exercise
+from cnnlab.check.frame.networks import build, expect_gradients, expect_numbers, expect_parameters
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.check.googlenet.blocks import (
     C_IN,
     JOINED,
@@ -19,9 +22,6 @@ from cnnlab.check.googlenet.blocks import (
     weights,
 )
 from cnnlab.check.googlenet.blocks import MISTAKES as BRANCHES
-from cnnlab.check.judging import exercise
-from cnnlab.check.networks import build, expect_gradients, expect_numbers, expect_parameters
-from cnnlab.check.verdict import Wrong
 
 
 class Added(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check.judging import call, choose, compare, exercise, number
+from cnnlab.check.frame.judging import call, choose, compare, exercise, number
 
 
 def works(n: int, layers: Sequence[tuple[int, int, int]]) -> bool:

@@ -1,4 +1,8 @@
-"""Checkers of chapter 04: pooling."""
+"""Checkers of chapter 04: pooling.
+
+uses     min_softmax, max_or_average, ties_gradient
+windows  cost, average_as_conv, not_linear
+"""
 
 from cnnlab.check.pooling.uses import max_or_average, min_softmax, ties_gradient
 from cnnlab.check.pooling.windows import average_as_conv, cost, not_linear

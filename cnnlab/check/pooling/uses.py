@@ -7,11 +7,11 @@ import itertools
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.judging import call, choose, compare, exercise
+from cnnlab.check.frame.judging import call, choose, compare, exercise
+from cnnlab.check.frame.showing import value_text
+from cnnlab.check.frame.values import as_tensor
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.check.pooling.windows import POOLED, maps
-from cnnlab.check.showing import value_text
-from cnnlab.check.values import as_tensor
-from cnnlab.check.verdict import Wrong
 
 
 def softmax_oracle(X, k, beta):

@@ -9,12 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check.calling import a_kind
-from cnnlab.check.judging import call, compare, exercise, filled, number
-from cnnlab.check.networks import Operations
-from cnnlab.check.showing import sizes, value_text
-from cnnlab.check.values import as_tensor
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.calling import a_kind
+from cnnlab.check.frame.judging import call, compare, exercise, filled, number
+from cnnlab.check.frame.networks import Operations
+from cnnlab.check.frame.showing import sizes, value_text
+from cnnlab.check.frame.values import as_tensor
+from cnnlab.check.frame.verdict import Wrong
 
 
 def maps(*shapes, seed: int = 0, scale: float = 1):

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check.calling import Runner
-from cnnlab.check.experiments import Asked, conclude, measure
-from cnnlab.check.judging import call, choose, compare, exercise, number
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.experiments import Asked, conclude, measure
+from cnnlab.check.frame.judging import call, choose, compare, exercise, number
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,

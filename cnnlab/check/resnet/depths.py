@@ -9,9 +9,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from cnnlab.check.calling import Runner
-from cnnlab.check.judging import exercise
-from cnnlab.check.networks import (
+from cnnlab.check.frame.calling import Runner
+from cnnlab.check.frame.judging import exercise
+from cnnlab.check.frame.networks import (
     build,
     combined,
     expect_gradients,
@@ -21,7 +21,7 @@ from cnnlab.check.networks import (
     macs,
     parameters,
 )
-from cnnlab.check.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong
 from cnnlab.compat import load_torchvision
 from cnnlab.models.resnet import STAGES, Bottleneck, Residual, ResNet
 from cnnlab.trace import trace

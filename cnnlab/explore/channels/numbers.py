@@ -1,0 +1,136 @@
+"""One output channel of a convolution in numbers: which inputs feed it, what each adds, which of them are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice, product
+
+from cnnlab import shapes
+from cnnlab.draw.grid import Grid, Pair, ends, largest, minus
+
+MOST = 4  # channels drawn
+LONGEST, LONGEST_KERNEL = 28, 13  # cells along one axis of a map and of a kernel
+MOST_TERMS = 12  # of a sum that is written out
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What there is to draw, in whole numbers: every input map, and for one output channel its kernels and products.
+
+    `kernels` and `products` are by input channel, those of the chosen group alone. `out` is None where no layer exists.
+    """
+
+    images: Sequence[Grid]
+    kernels: Mapping[int, Grid]
+    products: Mapping[int, Grid]
+    out: Grid | None
+    out_channels: int
+    kernel_size: Pair
+    channel: int = 0
+    groups: int = 1
+    padding: Pair = (0, 0)
+    bias: int = 0
+    error: str | None = None
+
+    @cached_property
+    def in_channels(self) -> int:
+        return len(self.images)
+
+    @cached_property
+    def size(self) -> Pair:
+        return len(self.images[0]), len(self.images[0][0])
+
+    @cached_property
+    def out_shape(self) -> Pair | None:
+        return None if self.out is None else (len(self.out), len(self.out[0]))
+
+    @cached_property
+    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each axis, the positions that each output index reads."""
+        pairs = zip(self.out_shape or (0, 0), self.kernel_size, self.padding, strict=True)
+        return tuple(tuple(shapes.window(i, k, padding=p) for i in range(out)) for out, k, p in pairs)
+
+    def at(self, channel: int, row: int, column: int) -> int:
+        """A pixel of one padded input map."""
+        inside = 0 <= row < self.size[0] and 0 <= column < self.size[1]
+        return self.images[channel][row][column] if inside else 0
+
+    def feeds(self, source: int, target: int) -> bool:
+        """Whether an input channel and an output channel are in the same group."""
+        return source * self.groups // self.in_channels == target * self.groups // self.out_channels
+
+    @cached_property
+    def shown(self) -> list[int]:
+        """The input channels drawn: all, or as many as there is room for, those of the chosen group first."""
+        if self.in_channels <= MOST:
+            return list(range(self.in_channels))
+        members = _ends(sorted(self.kernels))
+        others = (c for c in range(self.in_channels) if c not in self.kernels)
+        return sorted([*members, *islice(others, MOST - len(members))])
+
+    @cached_property
+    def shown_outputs(self) -> list[int]:
+        """The output channels in the wiring, the chosen one among them."""
+        outs = _ends(range(self.out_channels))
+        return outs if self.channel in outs else sorted([*outs[:2], self.channel, outs[-1]])
+
+    @cached_property
+    def hidden(self) -> list[int]:
+        """What the channels that are not drawn add to each output that is, in reading order."""
+        drawn = [self.products[c] for c in self.products if c in self.shown]
+        if len(drawn) == len(self.products):
+            return []
+        return [self.out[r][c] - self.bias - sum(each[r][c] for each in drawn) for r, c in product(*self.shown_output)]
+
+    @cached_property
+    def default_pin(self) -> Pair | None:
+        """The drawn output furthest from zero."""
+        if self.out is None:
+            return None
+        return max(product(*self.shown_output), key=lambda at: abs(self.out[at[0]][at[1]]))
+
+    # ---- the cells that are drawn: all, or of a large map those at its ends ----
+
+    @cached_property
+    def shown_input(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of a padded input map."""
+        sides = zip(self.size, self.kernel_size, self.padding, strict=True)
+        return tuple(ends(-p, s + p - 1, min(max(8, k), 14), min(max(6, k), 10), LONGEST) for s, k, p in sides)
+
+    @cached_property
+    def shown_kernel(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of a kernel."""
+        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
+
+    @cached_property
+    def shown_output(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of the output whose whole window is drawn; the first and the last where there is none."""
+        pairs = zip(self.windows, map(set, self.shown_input), strict=True)
+        whole = [[i for i, window in enumerate(windows) if drawn.issuperset(window)] for windows, drawn in pairs]
+        return tuple(each or sorted({0, out - 1}) for each, out in zip(whole, self.out_shape, strict=True))
+
+    @cached_property
+    def brightest(self) -> int:
+        """The largest pixel of the maps drawn."""
+        return max(largest(self.images[channel]) for channel in self.shown)
+
+
+def _ends(channels: Sequence[int]) -> list[int]:
+    return list(channels) if len(channels) <= MOST else [*channels[: MOST - 1], channels[-1]]
+
+
+def channel_sum(layer: Channels, pin: Pair) -> str:
+    """One output as a sum over channels; of many the first few and what the others add.
+    >>> one, two = [[1]], [[-2]]
+    >>> channel_sum(Channels([one, one], {0: one, 1: two}, {0: one, 1: two}, [[4]], 1, (1, 1), bias=5), (0, 0))
+    '1 − 2 + bias 5 = 4'
+    """
+    parts = [layer.products[c][pin[0]][pin[1]] for c in sorted(layer.products)]
+    rest = f" {'−' if sum(parts[MOST_TERMS:]) < 0 else '+'} {abs(sum(parts[MOST_TERMS:]))} of the others"
+    text = "".join(f" {'−' if part < 0 else '+'} {abs(part)}" for part in parts[:MOST_TERMS])
+    text += rest * (len(parts) > MOST_TERMS)
+    first = text[3:] if parts[0] >= 0 else "−" + text[3:]
+    sign = "−" if layer.bias < 0 else "+"
+    return f"{first} {sign} bias {abs(layer.bias)} = {minus(layer.out[pin[0]][pin[1]])}"

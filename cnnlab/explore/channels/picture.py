@@ -1,0 +1,253 @@
+"""One output channel of a convolution as a picture: each input map, its kernel, their product, and the sum of all.
+
+Of more than four channels the first ones and the last are drawn; `data-hidden` holds what the others add to each output
+drawn. A map's `data-part` counts the rows drawn, and `data-shown` says which channels they are. Of a large map, the
+cells at its ends are drawn.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise, product
+
+from cnnlab.draw import paper, svg
+from cnnlab.draw.grid import Block, Grid, Pair, by, cell, ellipses, frame, group, largest, minus
+from cnnlab.explore.channels.numbers import MOST_TERMS, Channels, channel_sum
+from cnnlab.explore.channels.wires import bars, wiring
+
+__all__ = ["Channels", "channel_picture", "channel_sum"]
+
+WIDTH, MARGIN = paper.WIDTH, 16
+HEAD, BETWEEN, TALLEST = 46, 28, 500  # px over the rows, between them, and for all of them
+LARGEST_CELL, SMALLEST_CELL = 28, 17
+RIGHT, LEFT, SIGN, SUM = 230, 30, 40, 76  # px: right column, dots, signs, the bracket
+ROOM = WIDTH - 2 * MARGIN - LEFT
+COSTS = 112  # px for the bars
+LABEL = 12
+
+
+def channel_picture(
+    layer: Channels, costs: Sequence = (), pin: Pair | None = None, caption: Sequence[str] = (), still: bool = False
+) -> str:
+    """The whole picture as SVG text. `pin` marks one output and its window in every map that feeds it.
+
+    `costs` are the bars: (name, of this layer, of the same layer with groups=1). A still picture stands by itself.
+    """
+    rows = _rows(layer)
+    height = _place(layer, rows, crop=still)
+    content = "".join(_row(layer, channel, blocks, pin) for channel, blocks in rows.items()) + _dots(layer, rows)
+    if layer.out is None:
+        content += paper.refusal(layer.error, _edge(rows) + SIGN, HEAD + (height - HEAD) / 2)
+    else:
+        content += _result(layer, rows, pin) + wiring(layer, _edge(rows) + SUM + RIGHT / 2, height)
+        content += bars(costs, MARGIN + LEFT, height)
+        height += COSTS
+    shown = {"caption": caption, "still": still}
+    return paper.document(content, height, _words(layer), "cnnlab-channel", **shown, **_data(layer))
+
+
+def _data(layer: Channels) -> dict[str, object]:
+    names = ("size", "kernel_size", "padding", "out_shape", "default_pin")
+    given = [(name, getattr(layer, name)) for name in names]
+    data = {f"data_{name}": f"{pair[0]},{pair[1]}" for name, pair in given if pair}
+    data |= {
+        f"data_{name}": getattr(layer, name) for name in ("in_channels", "out_channels", "groups", "channel", "bias")
+    }
+    data |= {f"data_windows_{a}": json.dumps(layer.windows[i]) for i, a in enumerate("yx")}
+    data |= {"data_shown": json.dumps(layer.shown), "data_members": json.dumps(sorted(layer.kernels))}
+    return data | {"data_hidden": json.dumps(layer.hidden) if layer.out and layer.hidden else None}
+
+
+def _words(layer: Channels) -> tuple[str, str]:
+    title = f"Channels: {layer.in_channels} in, {layer.out_channels} out, groups {layer.groups}"
+    if layer.out is None:
+        return f"{title}, no output", f"{layer.error}."
+    members = sorted(layer.kernels)
+    fed = ", ".join(map(str, members)) if len(members) <= MOST_TERMS else f"{members[0]} to {members[-1]}"
+    return title, f"Output channel {layer.channel}, {by(layer.out_shape)}, sums over input channels {fed}."
+
+
+# ---- where things stand ----------------------------------------------------------------------------------------------
+
+
+def _rows(layer: Channels) -> dict[int, list[Block]]:
+    """For each input channel drawn: its map and, where the chosen output reads it, its kernel and their product."""
+    return {channel: _blocks(layer, channel) for channel in layer.shown}
+
+
+def _blocks(layer: Channels, channel: int) -> list[Block]:
+    strings = {at: str(layer.at(channel, *at)) for at in product(*layer.shown_input)}
+    blocks = [Block("input", *layer.shown_input, title="", strings=strings)]
+    if channel in layer.kernels:
+        blocks.append(_grid("kernel", layer.kernels[channel], layer.shown_kernel))
+    if channel in layer.products:
+        blocks.append(_grid("output", layer.products[channel], layer.shown_output))
+    return blocks
+
+
+def _grid(part: str, values: Grid, shown: tuple[list[int], list[int]]) -> Block:
+    return Block(part, *shown, title="", strings={(r, c): minus(values[r][c]) for r, c in product(*shown)})
+
+
+def _place(layer: Channels, rows: Mapping[int, list[Block]], crop: bool) -> float:
+    """Give every block its cell size and corner; returns the height of the rows."""
+    tall = max(block.units[0] for blocks in rows.values() for block in blocks)
+    room = max(SMALLEST_CELL, (TALLEST / len(rows) - BETWEEN) // tall)
+    sizes = [float(size) for size in range(int(min(LARGEST_CELL, room)), 7, -1)]
+    aside = SUM + RIGHT if layer.out else SIGN + paper.MESSAGE
+    size = next(size for size in sizes if sum(_columns(rows, size)) + 2 * SIGN + aside <= ROOM or size == sizes[-1])
+    columns, step = _columns(rows, size), tall * size + BETWEEN
+    # the output, and the wiring under it
+    below = max(_result_block(layer).units) * _out_cell(layer, size) + 210 if layer.out else 0
+    height = max(step * len(rows), below, 0 if crop else TALLEST)
+    top = HEAD + (height - step * len(rows)) / 2
+    x = MARGIN + LEFT + (ROOM - sum(columns) - 2 * SIGN - aside) / 2
+    for index, blocks in enumerate(rows.values()):
+        for i, block in enumerate(blocks):
+            block.cell = size
+            block.x = x + sum(columns[:i]) + i * SIGN + (columns[i] - block.units[1] * size) / 2
+            block.y = top + index * step + (tall - block.units[0]) * size / 2
+    return HEAD + height
+
+
+def _columns(rows: Mapping[int, list[Block]], size: float) -> list[float]:
+    """Widths of the maps, the kernels and the products: as wide as their names at least."""
+    digits = "0" * max(2, len(str(max(rows))))
+    words = (f"input {digits}", f"weight[{digits}, {digits}]", f"product {digits}")
+    names = [svg.text_width(name, LABEL) for name in words]
+    cells = [max((blocks[i].units[1] for blocks in rows.values() if len(blocks) > i), default=0) for i in range(3)]
+    return [max(name, count * size) if count else 0 for name, count in zip(names, cells, strict=True)]
+
+
+def _out_cell(layer: Channels, size: float) -> float:
+    # The sum is the news, so it is drawn larger while there is room.
+    return max(size, min(36.0, 160 // max(_result_block(layer).units)))
+
+
+def _result_block(layer: Channels) -> Block:
+    return _grid("output", layer.out, layer.shown_output)
+
+
+def _edge(rows: Mapping[int, list[Block]]) -> float:
+    """Where the rows end on the right."""
+    return max(block.left + block.width for blocks in rows.values() for block in blocks)
+
+
+# ---- one row for each input channel ----------------------------------------------------------------------------------
+
+
+def _row(layer: Channels, channel: int, blocks: list[Block], pin: Pair | None) -> str:
+    read = channel in layer.kernels
+    lit = _window_colours(layer, pin) if pin and read else {}
+    first = min(layer.kernels, default=0)
+    padded = (side + 2 * padding for side, padding in zip(layer.size, layer.padding, strict=True))
+    cut = any(len(drawn) < side for drawn, side in zip(layer.shown_input, padded, strict=True))
+    size = f", {by(layer.size)}" * cut  # of a map that is not drawn in full
+    names = [f"input {channel}{size}", f"weight[{layer.channel}, {channel - first}]", f"product {channel}"]
+    content = _input(layer, channel, blocks[0], lit)
+    if len(blocks) > 1:
+        content += _kernel(layer, channel, blocks[1]) + _sign("∗", *blocks[:2])
+    if len(blocks) > 2:
+        content += _product(layer.products[channel], f"product-{layer.shown.index(channel)}", blocks[2]) + _sign(
+            "=", *blocks[1:]
+        )
+    content += "".join(_label(name, block) for name, block in zip(names, blocks, strict=False))
+    if pin and read:
+        content += _marks(layer, blocks, pin)
+    if read or layer.out is None:
+        return content
+    left, y = blocks[0].left + blocks[0].width + 16, blocks[0].y + blocks[0].height / 2 + 4
+    aside = svg.text(f"not read by output {layer.channel}", left, y, LABEL, "muted")
+    return svg.tag("g", content, opacity=0.4, class_="unread") + aside
+
+
+def _label(name: str, block: Block) -> str:
+    return svg.text(name, block.centre, block.y - 7, LABEL, block.part, font_weight=600, text_anchor="middle")
+
+
+def _sign(sign: str, before: Block, after: Block) -> str:
+    x = (before.left + before.width + after.left) / 2
+    return svg.text(sign, x, before.y + before.height / 2 + 7, 20, "muted", text_anchor="middle")
+
+
+def _window_colours(layer: Channels, pin: Pair) -> dict[Pair, str]:
+    taps = product(enumerate(layer.windows[0][pin[0]]), enumerate(layer.windows[1][pin[1]]))
+    return {(r, c): svg.tap_colour(i, j, *layer.kernel_size) for (i, r), (j, c) in taps}
+
+
+def _input(layer: Channels, channel: int, block: Block, lit: Mapping[Pair, str]) -> str:
+    top = layer.brightest
+    kinds: dict[bool, list[str]] = {True: [], False: []}
+    for at in product(block.rows, block.columns):
+        value = layer.at(channel, *at)
+        inside = 0 <= at[0] < layer.size[0] and 0 <= at[1] < layer.size[1]
+        plain = svg.shade("grey", round(svg.LEVELS * value / top)) if inside else svg.colour("faint")
+        ink = svg.TAP_INK if at in lit else svg.colour("ink" if inside else "muted")
+        kinds[inside].append(cell(block, at, value, lit.get(at, plain), ink))
+    dashes = {"class_": "padding", "stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
+    content = group(block, kinds[False], **dashes) + group(block, kinds[True]) + ellipses(block)
+    return svg.tag("g", content, data_part=f"input-{layer.shown.index(channel)}")
+
+
+def _kernel(layer: Channels, channel: int, block: Block) -> str:
+    weights = layer.kernels[channel]
+    cells = [
+        cell(block, at, weights[at[0]][at[1]], svg.tap_colour(*at, *layer.kernel_size), svg.TAP_INK)
+        for at in product(block.rows, block.columns)
+    ]
+    return svg.tag("g", group(block, cells) + ellipses(block), data_part=f"kernel-{layer.shown.index(channel)}")
+
+
+def _product(values: Grid, part: str, block: Block) -> str:
+    top = largest(values)
+    cells = []
+    for at in product(block.rows, block.columns):
+        value = values[at[0]][at[1]]
+        fill = svg.shade("minus" if value < 0 else "plus", round(svg.LEVELS * abs(value) / top))
+        cells.append(cell(block, at, value, fill, svg.colour("ink")))
+    return svg.tag("g", group(block, cells) + ellipses(block), data_part=part)
+
+
+def _marks(layer: Channels, blocks: list[Block], pin: Pair) -> str:
+    seen = [[p for p in layer.windows[a][pin[a]] if p in blocks[0].places[a]] for a in (0, 1)]
+    window = ""
+    if all(seen):
+        first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
+        window = frame(blocks[0], first, last, "kernel", class_="window")
+    return window + frame(blocks[2], pin, pin, "output")
+
+
+def _dots(layer: Channels, rows: Mapping[int, list[Block]]) -> str:
+    """Dots where input channels are left out."""
+    places = [(rows[one][0].x - 16, rows[other][0].y - 10) for one, other in pairwise(layer.shown) if other > one + 1]
+    last = rows[layer.shown[-1]][0]
+    if layer.shown[-1] < layer.in_channels - 1:
+        places.append((last.x - 16, last.y + last.height + 6))
+    return "".join(svg.text("⋮", x, y, 18, "muted", text_anchor="middle") for x, y in places)
+
+
+# ---- what they add up to ---------------------------------------------------------------------------------------------
+
+
+def _result(layer: Channels, rows: Mapping[int, list[Block]], pin: Pair | None) -> str:
+    """The sum of the products, and the bracket that leads to it."""
+    block = _result_block(layer)
+    block.cell = _out_cell(layer, next(iter(rows.values()))[0].cell)
+    products = [blocks[2] for blocks in rows.values() if len(blocks) > 2]
+    top, bottom = products[0].y, products[-1].y + products[-1].height
+    block.x, block.y = _edge(rows) + SUM + (RIGHT - block.units[1] * block.cell) / 2, HEAD + 40
+    x, y = _edge(rows) + 8, block.y + block.height / 2
+    middle, line = (x + 8 + block.x) / 2, {"fill": "none", "stroke": svg.colour("muted"), "stroke_width": 1.3}
+    # From the products to the sign, and on to the sum.
+    d = f"M{x:g} {top:g}h8V{bottom:g}h-8M{x + 8:g} {max(y, top):g}V{y:g}H{middle - 14:g}"
+    bracket = svg.tag("path", class_="bracket", d=f"{d}M{middle + 14:g} {y:g}H{block.x - 8:g}", **line)
+    sign = svg.text("Σ", middle, y + 8, 22, "muted", text_anchor="middle")
+    title = svg.text(
+        f"output {layer.channel}", block.centre, block.y - 10, 15, "output", font_weight=600, text_anchor="middle"
+    )
+    many = f"the sum of {len(layer.products)} products" if len(layer.products) > 1 else "one product"
+    bias = f" and bias {minus(layer.bias)}" if layer.bias else ""
+    note = svg.text(many + bias, block.centre, block.y + block.height + 20, LABEL, "muted", text_anchor="middle")
+    mark = frame(block, pin, pin, "output", class_="result") if pin else ""
+    return bracket + sign + title + _product(layer.out, "output", block) + note + mark

@@ -1,0 +1,191 @@
+"""One convolution in numbers and words: what a picture shows, and how a value is written.
+
+An axis longer than LONGEST cells shows its two ends.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+from cnnlab import shapes
+from cnnlab.draw.grid import (
+    LONGEST,
+    LONGEST_KERNEL,
+    MOST_TERMS,
+    Grid,
+    Pair,
+    ends,
+    minus,
+)
+
+
+@dataclass(frozen=True)
+class Conv:
+    """What there is to draw: integers, and the settings of one layer as pairs (height, width).
+
+    `weights` and `out` are to be divided by `divisor`, so that a blur stays readable; `bias` is part of `out`.
+    `out` is None where no layer can exist.
+    """
+
+    image: Grid
+    weights: Grid
+    out: Grid | None
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    divisor: int = 1
+    bias: int = 0
+    error: str | None = None
+    weights_name: str = ""
+
+    @cached_property
+    def size(self) -> Pair:
+        return len(self.image), len(self.image[0])
+
+    @cached_property
+    def kernel_size(self) -> Pair:
+        return len(self.weights), len(self.weights[0])
+
+    @cached_property
+    def out_shape(self) -> Pair | None:
+        return None if self.out is None else (len(self.out), len(self.out[0]))
+
+    @cached_property
+    def span(self) -> Pair:
+        return tuple(shapes.effective_kernel(k, d) for k, d in zip(self.kernel_size, self.dilation, strict=True))
+
+    @cached_property
+    def unread(self) -> Pair:
+        """Rows and columns at the end of the padded input that no window reads."""
+        return (0, 0) if self.out is None else (shapes.unread(*self.axis(0)), shapes.unread(*self.axis(1)))
+
+    def axis(self, axis: int) -> tuple[int, ...]:
+        """Size, kernel, stride, padding and dilation along one axis: what `cnnlab.shapes` asks for."""
+        return tuple(each[axis] for each in (self.size, self.kernel_size, self.stride, self.padding, self.dilation))
+
+    def explain(self, axis: int) -> str:
+        """The arithmetic of the output size along one axis."""
+        return shapes.explain(*self.axis(axis))
+
+    @cached_property
+    def met(self) -> Pair:
+        """How many pixels every weight is multiplied with, along each axis."""
+        return self.out_shape
+
+    @cached_property
+    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """For each axis, the positions that each output index reads."""
+        outs = self.out_shape or (0, 0)
+        return tuple(tuple(shapes.window(i, *self.axis(a)[1:]) for i in range(outs[a])) for a in (0, 1))
+
+    @cached_property
+    def read(self) -> tuple[frozenset[int], frozenset[int]]:
+        """For each axis, the positions that any output reads."""
+        return tuple(frozenset(p for window in windows for p in window) for windows in self.windows)
+
+    @cached_property
+    def readers(self) -> tuple[Counter[int], Counter[int]]:
+        """For each axis, how many outputs read a position."""
+        return tuple(Counter(p for window in windows for p in window) for windows in self.windows)
+
+    def uses(self, row: int, column: int) -> int:
+        """How many outputs use a pixel of the padded input."""
+        return self.readers[0][row] * self.readers[1][column]
+
+    @cached_property
+    def most_uses(self) -> int:
+        """The uses of the pixel that is used most."""
+        return max(self.readers[0].values(), default=0) * max(self.readers[1].values(), default=0)
+
+    @cached_property
+    def gap_pixels(self) -> int:
+        """Pixels between the windows that none of them reads; the unread strip at the end is not counted."""
+        if self.out is None:
+            return 0
+        (rows, columns), reach = self.read, [max(read) - min(read) + 1 for read in self.read]
+        return reach[0] * reach[1] - len(rows) * len(columns)
+
+    def inside(self, row: int, column: int) -> bool:
+        """Whether a position is the image's own rather than padding."""
+        return 0 <= row < self.size[0] and 0 <= column < self.size[1]
+
+    def at(self, row: int, column: int) -> int:
+        """A pixel of the padded input."""
+        return self.image[row][column] if self.inside(row, column) else 0
+
+    def value(self, row: int, column: int, places: int = 1) -> str:
+        """An output as text, in as few characters as its divisor allows."""
+        number = self.out[row][column]
+        return minus(number if self.divisor == 1 else f"{number / self.divisor:z.{places}f}")
+
+    # ---- what is drawn of it ----
+
+    @cached_property
+    def shown_input(self) -> tuple[list[int], list[int]]:
+        """Rows and columns of the padded input that a picture shows."""
+        return self._shown_along(0), self._shown_along(1)
+
+    def _shown_along(self, axis: int) -> list[int]:
+        size, _, _, padding, _ = self.axis(axis)
+        # Room for a whole window at each end, or no output there could be shown with all it reads.
+        head = min(max(12, self.span[axis]), 24)
+        tail = min(max(8, self.span[axis] + self.unread[axis]), 15)
+        return ends(-padding, size + padding - 1, head, tail, LONGEST)
+
+    @cached_property
+    def shown_output(self) -> tuple[list[int], list[int]]:
+        """Output rows and columns whose whole window is shown; the first and the last where there is none."""
+        shown = []
+        for windows, places in zip(self.windows, map(set, self.shown_input), strict=True):
+            whole = [i for i, window in enumerate(windows) if places.issuperset(window)]
+            shown.append(whole or sorted({0, len(windows) - 1}))
+        return tuple(shown)
+
+    @cached_property
+    def shown_kernel(self) -> tuple[list[int], list[int]]:
+        """Kernel rows and columns that a picture shows."""
+        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
+
+    @cached_property
+    def default_pin(self) -> Pair | None:
+        """The shown output furthest from zero, rather one whose window is free of padding."""
+        if self.out is None:
+            return None
+        pairs = zip(self.windows, self.size, strict=True)
+        clear = [{i for i, w in enumerate(windows) if w[0] >= 0 and w[-1] < size} for windows, size in pairs]
+
+        def worth(at: Pair) -> tuple[bool, bool, int]:
+            value = abs(self.out[at[0]][at[1]])
+            return value > 0, at[0] in clear[0] and at[1] in clear[1], value
+
+        return max(product(*self.shown_output), key=worth)
+
+
+def window_sum(conv: Conv, pin: Pair) -> str:
+    r"""One output written out term by term, weight first; a no-break space keeps the bias on one line.
+    >>> window_sum(Conv(((3, 5),), ((-1, 2),), ((7,),)), (0, 0))
+    '−1·3 + 2·5 + bias\xa00 = 7'
+    """
+    rows, columns = conv.windows[0][pin[0]], conv.windows[1][pin[1]]
+    taps = product(enumerate(rows), enumerate(columns))
+    return written_out(conv, [(conv.weights[i][j], conv.at(r, c)) for (i, r), (j, c) in taps], pin)
+
+
+def written_out(conv: Conv, terms: Sequence[tuple[int, int]], pin: Pair) -> str:
+    """Terms of (weight, pixel), the bias and what they make of one output."""
+    text, more = "", f" + … ({len(terms):,} terms)" if len(terms) > MOST_TERMS else ""
+    for weight, pixel in terms[:MOST_TERMS]:
+        sign = ("−" if weight < 0 else "") if not text else (" − " if weight < 0 else " + ")
+        text += f"{sign}{abs(weight)}·{pixel}"
+    text += more
+    total, bias = conv.out[pin[0]][pin[1]], f" {'−' if conv.bias < 0 else '+'} bias\u00a0{abs(conv.bias)}"
+    if not terms:
+        return f"bias\u00a0{minus(conv.bias)} = {conv.value(*pin, places=2)}"
+    if conv.divisor == 1:
+        return f"{text}{bias} = {minus(total)}"
+    plain = minus(total - conv.bias * conv.divisor)
+    return f"({text}) / {conv.divisor}{bias} = {plain}/{conv.divisor}{bias} = {conv.value(*pin, places=2)}"

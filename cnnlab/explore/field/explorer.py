@@ -1,0 +1,298 @@
+"""A stack of layers and its receptive field: edit the layers, choose a unit, see what it sees of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from cnnlab import shapes
+from cnnlab.draw.svg import Picture
+from cnnlab.explore.field.numbers import Chain, Step, Unit, sight
+from cnnlab.explore.field.picture import field_picture
+from cnnlab.explore.field.rows import LayerRows
+from cnnlab.explore.field.stacks import STACKS, Layers, larger_input, torch_line
+from cnnlab.explore.kit import presets
+from cnnlab.explore.kit.base import LONGEST_SIDE, Choice, Explorer, View, Whole, edited, script, style
+
+OWN = "own stack"
+MOST_OF = 0.9  # of the weight of an effective field, to say how wide it is
+WIDE = {"width": "auto"}
+FINEST = 300  # pixels along a side of the image that is drawn, which is as wide in px
+
+
+@dataclass(frozen=True, eq=False)
+class Effective:
+    """How much each input pixel moves one unit of a trained net, next to what the arithmetic says."""
+
+    unit: Unit
+    weights: np.ndarray  # (H, W) from 0 to 1
+    words: str
+
+
+@lru_cache(maxsize=8)
+def _chain(size: int, layers: tuple[Step, ...]) -> Chain:
+    return Chain(size, layers)
+
+
+class FieldView(View):
+    """The browser's side of a ReceptiveFieldExplorer."""
+
+    _esm = script("field/view.js")
+    _css = style("field/rows.css", "field/view.css")
+
+
+class ReceptiveFieldExplorer(Explorer):
+    """A stack of convolutions and poolings, and what a unit of any of its maps sees of the input.
+
+    Each of `layers` is ("conv" or "pool", kernel, stride, padding, dilation) or the first few of these; a bare number
+    or a tuple without a kind is a convolution. `error` says why a layer cannot exist, `failed` which.
+    """
+
+    view_class = FieldView
+
+    layers = Layers()
+    size = Whole(28, most=LONGEST_SIDE)
+    image = Choice(presets.IMAGES)
+    effective = traitlets.Instance(Effective, allow_none=True)
+
+    def __init__(
+        self,
+        layers: Sequence[object] | None = None,
+        size: int | None = None,
+        *,
+        image: str = next(iter(presets.IMAGES)),
+        preset: str | None = None,
+        effective: object = None,
+    ) -> None:
+        usual_size, usual_layers = _preset(preset or "VGG block")
+        super().__init__(
+            layers=usual_layers if layers is None else layers,
+            size=usual_size if size is None else size,
+            image=image,
+            effective=None,
+        )
+        if effective is not None:
+            self.show_effective(effective)
+
+    # ---- results ----
+
+    @property
+    def chain(self) -> Chain:
+        """Sizes, fields and reach of every map."""
+        return _chain(self.size, self.layers)
+
+    @property
+    def error(self) -> str | None:
+        """Why a layer cannot exist, in a sentence; None where all can."""
+        return self.chain.error
+
+    @property
+    def failed(self) -> int | None:
+        """The number of the layer that cannot exist, counted from 1."""
+        return self.chain.failed
+
+    @property
+    def out_shape(self) -> tuple[int, int] | None:
+        """Height and width of the last map; None where there is none."""
+        return None if self.error else (self.chain.sizes[-1],) * 2
+
+    @property
+    def fields(self) -> list[shapes.Field]:
+        """What a unit sees of the input, after each layer that exists."""
+        return self.chain.fields[1:]
+
+    @property
+    def field(self) -> shapes.Field | None:
+        """What a unit of the last map sees of the input; None where there is no last map."""
+        return None if self.error else self.chain.fields[-1]
+
+    @property
+    def preset(self) -> str | None:
+        """The name of this stack, if it has one. Assign a name to load it."""
+        return next((name for name, stack in STACKS.items() if stack == (self.size, self.layers)), None)
+
+    @preset.setter
+    def preset(self, name: str) -> None:
+        size, layers = _preset(name)
+        self._apply({"size": size, "layers": layers})
+
+    def code(self) -> str:
+        """The PyTorch that makes this stack, with one channel throughout."""
+        lines = [f"    {torch_line(layer)},\n" for layer in self.layers]
+        return f"nn.Sequential(\n{''.join(lines)})" if lines else "nn.Sequential()"
+
+    def facts(self) -> list[tuple[str, str, str, str, str]]:
+        """For each layer: name, size of its map, size of its field, jump, centre of its first unit's field."""
+        rows = []
+        for number, (layer, size, field) in enumerate(
+            zip(self.layers, self.chain.sizes[1:], self.fields, strict=False), 1
+        ):
+            numbers = f"{field.size} × {field.size}", f"{field.jump:g}", _minus(f"{field.start:g}")
+            rows.append((f"{number}. {layer.name}", f"{size} × {size}", *numbers))
+        return rows
+
+    def static(self, unit: tuple[int, int, int] | None = None) -> Picture:
+        """The same picture without a browser's help, for GitHub and for print.
+
+        `unit` is (layer, row, column), the layers counted from 1; without it the middle of the last map.
+        """
+        unit = self.chain.default_unit if unit is None else self._known(unit)
+        lines = [sight(self.chain, unit)]
+        lines += [self.effective.words] if self.effective and self.effective.unit == unit else []
+        for name, size, field, jump, centre in self.facts():
+            line = f"{name:<16}{size:>9}   field {field:>9}   jump {jump:>3}   centre {centre}"
+            lines.append(line.replace(" ", "\u00a0"))  # spaces that SVG keeps
+        return Picture(self._drawn_with(unit, caption=lines, still=True), repr(self))
+
+    def show_effective(self, weights: object, layer: int | None = None, unit: tuple[int, int] | None = None) -> None:
+        """Lay an effective field over the input: an array (size, size) of weights of 0 or more, one for each pixel.
+
+        It belongs to `unit`, a (row, column) of `layer`; without these to the middle unit of the last layer.
+        """
+        layer = len(self.chain.sizes) - 1 if layer is None else layer
+        middle = (self.chain.sizes[layer] - 1) // 2 if 0 < layer < len(self.chain.sizes) else 0
+        whole = self._known((layer, *(unit or (middle, middle))))
+        array = np.asarray(weights, dtype=float)
+        if array.shape != (self.size,) * 2 or not np.isfinite(array).all() or array.min() < 0 or array.max() == 0:
+            raise ValueError(
+                f"an effective field of shape {array.shape} does not fit; give {self.size} × {self.size} weights of 0"
+                " or more, one of them above 0"
+            )
+        self._refuse_outside(array, whole)
+        self.effective = Effective(whole, array / array.max(), self._effective_words(array, whole))
+
+    def __repr__(self) -> str:
+        count = len(self.layers)
+        result = "no output" if self.error else f"field {self.field.size}, jump {self.field.jump:g}"
+        return f"ReceptiveFieldExplorer({count} layer{'s' * (count != 1)}, {self.size}×{self.size} → {result})"
+
+    # ---- from settings to the picture ----
+
+    def _known(self, unit: Unit) -> Unit:
+        number, *place = unit
+        sizes = self.chain.sizes
+        if not 0 < number < len(sizes) or len(place) != 2 or not all(0 <= p < sizes[number] for p in place):
+            raise ValueError(
+                f"unit={unit!r} is not in {self!r}; give (layer, row, column), the layer from 1 to {len(sizes) - 1},"
+                " or leave it out"
+            )
+        return unit
+
+    def _refuse_outside(self, array: np.ndarray, unit: Unit) -> None:
+        seen = np.zeros(array.shape, bool)
+        reach = self.chain.reach[unit[0]][0]
+        rows, columns = (slice(max(first, 0), last + 1) for first, last in map(reach.at, unit[1:]))
+        seen[rows, columns] = True
+        if array[~seen].any():
+            raise ValueError(
+                f"the effective field reaches {np.count_nonzero(array[~seen])} px that unit {unit[1:]} of layer"
+                f" {unit[0]} cannot see; give the layers of that model, and the unit it was computed for"
+            )
+
+    def _effective_words(self, array: np.ndarray, unit: Unit) -> str:
+        reach = self.chain.reach[unit[0]][0]
+        middles = [(sum(reach.at(index))) / 2 for index in unit[1:]]
+        ranges = [abs(np.arange(self.size) - middle) for middle in middles]
+        far = np.maximum(ranges[0][:, None], ranges[1][None, :]).ravel()
+        order = np.argsort(far, kind="stable")
+        share = np.cumsum(array.ravel()[order]) / array.sum()
+        side = int(2 * far[order][np.searchsorted(share, MOST_OF)] + 1)
+        full, most = reach.last - reach.first + 1, f"{100 * MOST_OF:.0f} %"
+        return f"Effective field: {most} of its weight lies in the middle {side} × {side} of {full} × {full} px."
+
+    def _drawn_with(self, unit: Unit | None = None, **options: object) -> str:
+        image = presets.IMAGES[self.image]((min(self.size, FINEST),) * 2).tolist()
+        heat = (self.effective.unit, self.effective.weights.tolist()) if self.effective else None
+        return field_picture(self.chain, image, unit, heat=heat, **options)
+
+    def _picture(self) -> dict[str, object]:
+        return {
+            "svg": self._drawn_with(self.effective.unit if self.effective else None),
+            "rows": self.facts(),
+            "code": self.code(),
+            "error": self.error,
+            "title": repr(self),
+            "effective": self.effective.words if self.effective else "",
+        }
+
+    def _offers(self) -> list[tuple[dict[str, object], str]]:
+        if not self.error:
+            return []
+        index, layer = self.failed - 1, self.layers[self.failed - 1]
+        offers = []
+        for changes in _remedies(self.chain.sizes[-1], layer):
+            stack = (*self.layers[:index], layer._replace(**changes), *self.layers[index + 1 :])
+            label = ", ".join(f"{name} = {value}" for name, value in changes.items())
+            offers.append(({"layers": stack}, f"layer {self.failed}: {label}"))
+        larger = larger_input(self.chain)
+        offers = offers[:2] + ([({"size": larger}, f"size = {larger}")] if larger else [])
+        return [*offers, ({"layers": self.layers[:index] + self.layers[index + 1 :]}, f"remove layer {self.failed}")]
+
+    @traitlets.observe("layers", "size")
+    def _forget(self, change: object) -> None:
+        self.effective = None  # it was of another net
+
+    def _redraw(self, change: object = None) -> None:
+        super()._redraw(change)
+        self.rows.mark(self.failed)
+
+    # ---- controls ----
+
+    def _controls(self) -> widgets.Widget:
+        self.refusal = widgets.HTML()
+        self.rows = LayerRows(self._edited)
+        self.size_slider = widgets.IntSlider(min=1, max=max(64, self.size), description="size", layout=WIDE)
+        self.image_choice = widgets.Dropdown(options=list(presets.IMAGES), description="image", layout=WIDE)
+        self.preset_choice = widgets.Dropdown(options=[OWN, *STACKS], description="preset", layout=WIDE)
+        self._show_state()
+        for control in (self.size_slider, self.image_choice, self.preset_choice):
+            control.style.description_width = "60px"
+        self.size_slider.observe(lambda change: self._apply({"size": change["new"]}), "value")
+        self.preset_choice.observe(self._chosen, "value")
+        traitlets.link((self, "image"), (self.image_choice, "value"))
+        self.observe(self._show_state, ["layers", "size"])
+        side = widgets.VBox([self.preset_choice, self.size_slider, self.image_choice], layout={"flex": "1 1 240px"})
+        layout = {"flex_flow": "row wrap", "max_width": "900px"}
+        both = widgets.HBox([self.rows, side], layout=layout).add_class("cnnlab-editor")
+        return widgets.VBox([both, self.refusal])
+
+    def _edited(self, layers: Sequence[object]) -> None:
+        edited(self, {"layers": layers}, self.refusal, self._show_state)
+
+    def _chosen(self, change: dict[str, object]) -> None:
+        if change["new"] != OWN:
+            self.preset = change["new"]
+
+    def _show_state(self, change: object = None) -> None:
+        self.rows.show(self.layers)
+        self.size_slider.max = max(self.size_slider.max, self.size)
+        self.size_slider.value = self.size
+        self.preset_choice.value = self.preset or OWN
+
+
+def _preset(name: str) -> tuple[int, tuple[Step, ...]]:
+    if name not in STACKS:
+        raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(STACKS)}")
+    return STACKS[name]
+
+
+def _remedies(size: int, layer: Step) -> list[dict[str, int]]:
+    # A kernel of 0 has no nearest setting but 1; the sentence says so.
+    low = {
+        name: least
+        for name, least in (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1))
+        if getattr(layer, name) < least
+    }
+    if low:
+        return [low]
+    found = shapes.remedies(size, *layer[1:], pool=layer.kind == "pool")
+    return [change for change in found if "size" not in change]
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

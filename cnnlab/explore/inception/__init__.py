@@ -1,0 +1,5 @@
+"""InceptionExplorer: one Inception block.
+
+explorer  its settings, results and sentences
+picture   its picture
+"""
