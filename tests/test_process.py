@@ -311,7 +311,8 @@ def test_a_class_is_found_out_too(notebook):
     notebook("class A:\n    def f(self): return 1")
     notebook("undefined_name\nclass A:\n    def f(self): return 2")
     shell_says = notebook(
-        "from cnnlab.check import cells; cells.not_run('x.A', (A,))\ncheck.x.A(A) if 0 else cells.not_run('x.A', (A,))"
+        "from cnnlab.check.frame import cells; cells.not_run('x.A', (A,))\n"
+        "check.x.A(A) if 0 else cells.not_run('x.A', (A,))"
     )
     assert "defines A did not run" in shell_says
 

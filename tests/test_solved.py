@@ -105,14 +105,14 @@ def test_every_exercise_is_in_the_table_with_a_link():
 KERNEL = """
 import sys
 from pathlib import Path
-from cnnlab.check import solved
 from cnnlab.check.catalogue import ENTRIES
+from cnnlab.check.frame import progress
 
 mine = int(sys.argv[1])
 for line in sys.stdin:
-    solved.user_data_path = lambda name: Path(line.strip())
+    progress.user_data_path = lambda name: Path(line.strip())
     for number, entry in enumerate(ENTRIES[:10]):
-        solved.record(entry, "right" if number % 2 == mine else "wrong")
+        progress.record(entry, "right" if number % 2 == mine else "wrong")
     print("done", flush=True)
 """
 
@@ -136,14 +136,14 @@ def test_two_kernels_at_once_lose_nothing(tmp_path):
 VICTIM = """
 import sys
 from pathlib import Path
-from cnnlab.check import solved
 from cnnlab.check.catalogue import ENTRIES
+from cnnlab.check.frame import progress
 
-solved.user_data_path = lambda name: Path(sys.argv[1])
+progress.user_data_path = lambda name: Path(sys.argv[1])
 print("ready", flush=True)
 for state in ("wrong", "right"):
     for entry in ENTRIES[int(sys.argv[2])::2]:
-        solved.record(entry, state)
+        progress.record(entry, state)
         print(entry.key, state, flush=True)
 """
 

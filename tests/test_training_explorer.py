@@ -38,7 +38,7 @@ def explorer(tiny_data):
 
 def ran(explorer: TrainingExplorer, **settings: object):
     """A run with these settings, waited for."""
-    explorer._apply(optim)
+    explorer._apply(settings)
     run = explorer.start()
     explorer.wait(60)
     return run
@@ -64,7 +64,7 @@ def parse(explorer: TrainingExplorer) -> ET.Element:
     ],
 )
 def test_the_history_is_that_of_fit_called_directly(explorer, tiny_data, settings):
-    run = ran(explorer, **optim)
+    run = ran(explorer, **settings)
     seed, images = run.settings["seed"], run.settings["images"]
     part = tiny_data if images == 600 else replace(tiny_data, train=tiny_data.train.subset(images))
     torch.manual_seed(seed)
@@ -323,8 +323,8 @@ def test_as_many_runs_as_can_be_told_apart(explorer):
 
 
 def test_it_says_itself_in_one_line(explorer):
-    optim = "lenet, sgd, lr 0.1, batch 100, constant, 2 × 600 images"
-    assert repr(explorer) == f"TrainingExplorer({optim} → no run yet)"
+    settings = "lenet, sgd, lr 0.1, batch 100, constant, 2 × 600 images"
+    assert repr(explorer) == f"TrainingExplorer({settings} → no run yet)"
     ran(explorer, epochs=1)
     assert repr(explorer).endswith("1 × 600 images → 1 run)")
 

@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from cnnlab.data import archives
 from cnnlab.data.augment import random_flip, random_shift
-from cnnlab.device import pick_device
 from cnnlab.data.drawn import CLASSES, draw_garments
+from cnnlab.device import pick_device
 
 SIZES = (28, 64, 96, 224)
 AUGMENTATIONS = ("flip", "crop")

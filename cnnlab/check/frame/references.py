@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).with_name("references.json")
-SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
+SOLUTIONS = Path(__file__).parents[3] / "notebooks" / "solutions"
 HIGHER, LOWER, UNCLEAR = "higher", "lower", "no clear difference"
 OPPOSITE = {HIGHER: LOWER, LOWER: HIGHER}
 # Honest means leave a window less than once in a thousand: 6 standard errors, with 10 seeds and more, and room for

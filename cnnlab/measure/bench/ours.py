@@ -6,12 +6,11 @@ import contextlib
 import dataclasses
 import io
 
-from cnnlab import train
 from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.data.dataset import read_archives
 from cnnlab.measure.bench.run import Run, first_steps, now, read_peak, replaced, start_peak
 from cnnlab.measure.recipes import Job
-from cnnlab.train import live
+from cnnlab.train import live, loop
 
 
 class Sink:
@@ -42,7 +41,7 @@ def run(job: Job) -> Run:
     data = load(job)
     began = now(device)
     with drawing(), first_steps(device) as steps:
-        history = train.fit(
+        history = loop.fit(
             model,
             data,
             epochs=job.epochs,
@@ -77,5 +76,5 @@ def drawing():
         with contextlib.redirect_stdout(io.StringIO()):
             return live.NotebookProgress(history)
 
-    with replaced(live, make_widget=Sink), replaced(train, pick_progress=view):
+    with replaced(live, make_widget=Sink), replaced(loop, pick_progress=view):
         yield
