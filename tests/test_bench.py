@@ -1,5 +1,6 @@
 """The benchmark: both sides do the same job, its arithmetic, its report, and what is borrowed from d2l given back."""
 
+import dataclasses
 import gzip
 import hashlib
 import json
@@ -20,12 +21,13 @@ from cnnlab.compat import load_d2l
 from cnnlab.data import archives, dataset
 from cnnlab.measure.bench import __main__ as command
 from cnnlab.measure.bench import machine, ours, pairs, peak, report, theirs
+from cnnlab.measure.bench.job import Job, affordable
 from cnnlab.measure.bench.run import Run, first_steps, replaced
-from cnnlab.measure.recipes import RECIPES, Job, Recipe, affordable
+from cnnlab.measure.recipes import NOTES, notes
 from cnnlab.trace import trace
 from tests.conftest import blobs
 
-TINY = Recipe("lenet", 28, 20, 0.5, {"activation": "sigmoid"})
+TINY = notes("lenet", 28, 20, 0.5, activation="sigmoid")
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_render_makes_the_picture():
 
 
 def test_a_diverging_run_is_no_measurement(few_archives):
-    job = Job(Recipe("lenet", 28, 20, 1e30, {"activation": "relu"}), 200, 30, device="cpu", precision="fp32")
+    job = Job(notes("lenet", 28, 20, 1e30, activation="relu"), 200, 30, device="cpu", precision="fp32")
     with pytest.warns(RuntimeWarning), pytest.raises(RuntimeError, match="lenet stopped: the loss became"):
         ours.run(job)
 
@@ -146,7 +148,7 @@ def test_recipes_are_the_notes():
     """Multiply-accumulates as counted by hand elsewhere: a wrong size or width would show."""
     macs = {}
     for name in ("alexnet", "vgg11", "nin", "googlenet", "resnet18_notes", "densenet"):
-        recipe = RECIPES[name]
+        recipe = NOTES[name]
         with torch.device("meta"):
             model = models.build(recipe.network, image_size=recipe.image_size, **recipe.settings)
         macs[name] = trace(model, (1, 1, recipe.image_size, recipe.image_size)).macs
@@ -158,7 +160,7 @@ def test_recipes_are_the_notes():
         "resnet18_notes": 318_657_536,
         "densenet": 129_077_168,
     }
-    assert {name: (r.batch_size, r.lr) for name, r in RECIPES.items()} == {
+    assert {name: (r.batch_size, r.lr) for name, r in NOTES.items()} == {
         "lenet": (256, 0.9),
         "alexnet": (128, 0.01),
         "vgg11": (128, 0.05),
@@ -171,7 +173,7 @@ def test_recipes_are_the_notes():
 
 
 def test_as_many_whole_batches_as_the_seconds_allow():
-    lenet = RECIPES["lenet"]
+    lenet = NOTES["lenet"]
     assert affordable(lenet, seconds_a_batch=0.1, seconds=2) == 20 * 256
     assert affordable(lenet, seconds_a_batch=9, seconds=2) == 5 * 256
     assert affordable(lenet, seconds_a_batch=1e-6, seconds=2) == 55_000
@@ -249,7 +251,7 @@ def test_matrix_peak_counts_two_operations_a_product(monkeypatch):
 
 
 def test_the_command_from_beginning_to_end(few_archives, one_worker, monkeypatch, capsys):
-    monkeypatch.setitem(RECIPES, "lenet", TINY)
+    monkeypatch.setitem(NOTES, "lenet", TINY)
     monkeypatch.setitem(machine.SIDES, "cpu", 64)
     monkeypatch.setattr(peak, "resident", lambda side, *_: {"cnnlab": 3 * 2**20, "d2l": 5 * 2**20}[side])
     out = few_archives / "results"
@@ -316,7 +318,7 @@ def test_full_is_the_notes_recipe(monkeypatch, tmp_path):
     ((names, options),) = asked
     assert names == ["nin"]
     assert (options.images, options.epochs) == (55_000, 10)
-    assert affordable(RECIPES["nin"], 60, options.seconds) == 55_000
+    assert affordable(NOTES["nin"], 60, options.seconds) == 55_000
 
 
 def test_a_setting_that_cannot_be_ends_the_command(few_archives, capsys):
@@ -352,7 +354,6 @@ def test_the_process_prints_what_training_adds(folder, one_worker, monkeypatch, 
     for side in peak.SIDES:
         readings = iter([100, 350])
         job = {"images": 40, "tests": 20, "epochs": 1, "device": "cpu", "precision": "fp32", "seed": 0}
-        fields = {"network": "lenet", "image_size": 28, "batch_size": 20, "lr": 0.5, "settings": {}}
-        peak._main(json.dumps([side, {**job, "recipe": fields}, str(folder)]))
+        peak._main(json.dumps([side, {**job, "recipe": dataclasses.asdict(TINY)}, str(folder)]))
         done.append(capsys.readouterr().out)
     assert done == ["250\n", "250\n"]

@@ -1,6 +1,5 @@
 """Every exercise: to do when untouched, right with its worked solution, wrong with typical slips that are named."""
 
-import collections
 import copy
 import importlib
 import inspect
@@ -18,11 +17,6 @@ from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
 from tests.remembered import TRAININGS, beside_training
 from tests.test_notebooks import words
 
-# How many exercises the course's plan names for each chapter.
-PLANNED = {
-    "convolution": 7, "padding": 5, "channels": 7, "pooling": 6, "lenet": 4, "alexnet": 5, "vgg": 3, "nin": 4,
-    "googlenet": 5, "batch_norm": 7, "resnet": 5, "densenet": 5,
-}  # fmt: skip
 MOST_WORDS = 80
 WRONG = [
     (entry, source, says)
@@ -61,9 +55,16 @@ def judge(entry, source, folder=EXERCISES):
     return getattr(getattr(check, entry.module), entry.name).verdict
 
 
-def test_no_exercise_is_missing():
-    assert collections.Counter(entry.module for entry in ENTRIES) == PLANNED
-    assert len({entry.key for entry in ENTRIES}) == len(ENTRIES) == 63
+def test_each_exercise_has_a_name_of_its_own_and_readme_counts_them():
+    assert len({entry.key for entry in ENTRIES}) == len(ENTRIES)
+    assert f"{len(ENTRIES)} exercises that check themselves" in (SOLUTIONS.parents[1] / "README.md").read_text("utf-8")
+
+
+@each_chapter
+def test_the_solutions_hold_the_exercises_of_the_catalogue_in_its_order(notebook):
+    wanted = [entry.name.replace("_", "-") for entry in ENTRIES if entry.notebook == notebook]
+    cells = code_cells(read(SOLUTIONS / f"{notebook}.ipynb"))
+    assert [cell.id.removesuffix("-check") for cell in cells if cell.id.endswith("-check")] == wanted
 
 
 @each_entry

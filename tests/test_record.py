@@ -7,17 +7,15 @@ import torch
 
 from cnnlab import models
 from cnnlab.data.archives import DataError
-from cnnlab.measure import record
+from cnnlab.measure import recipes, record
 
-TINY = record.Recipe(
-    "fast", {"width": 0.25}, (), {**record.SHARED, "epochs": 2, "lr": 0.01, "batch_size": 50}, False, 0.5, 60
-)
+TINY = recipes.record("tiny", {"width": 0.25}, mirrored=False, goal=0.5, limit=60, epochs=2, lr=0.01, batch_size=50)
 
 
 @pytest.fixture
 def tiny(monkeypatch, tiny_data):
     """Both recipes small, and the blobs in place of Fashion-MNIST."""
-    monkeypatch.setattr(record, "RECIPES", {"short": TINY, "long": TINY})
+    monkeypatch.setattr(record, "RECORD", {"short": TINY, "long": TINY})
     monkeypatch.setattr(record, "load", lambda recipe, device: tiny_data)
     return tiny_data
 

@@ -11,13 +11,13 @@ import torch
 from cnnlab import models
 from cnnlab.data import FashionMNIST
 from cnnlab.data.archives import DataError
-from cnnlab.measure.recipes import RECIPES
+from cnnlab.measure import recipes
+from cnnlab.measure.recipes import KINDS, SHORT, SHORTER, SMALL, Recipe, in_fp32, rows
 from cnnlab.measure.reference import __main__ as command
 from cnnlab.measure.reference import files, reference
 from cnnlab.measure.reference import measure as measuring
 from cnnlab.measure.reference.files import read, write
 from cnnlab.measure.reference.measure import Result, load, measure
-from cnnlab.measure.reference.rows import KINDS, SHORT, SHORTER, SMALL, Row, in_fp32, rows
 from cnnlab.measure.reference.table import HEAD, cells, precisions
 from cnnlab.train import fit
 from tests.conftest import blobs
@@ -27,7 +27,7 @@ QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
 
 
 @pytest.fixture(scope="module")
-def quick() -> Row:
+def quick() -> Recipe:
     return dataclasses.replace(rows("lenet")["ours"], training=QUICK)
 
 
@@ -51,7 +51,7 @@ def test_the_notes_rows_are_the_notes(network, lr, batch_size, side):
 
 
 @pytest.mark.parametrize("device_type", ["cpu", "cuda"])
-@pytest.mark.parametrize("network", RECIPES)
+@pytest.mark.parametrize("network", recipes.NOTES)
 def test_every_row_builds_and_differs_from_the_other(network, device_type):
     both = rows(network, device_type)
     with torch.device("meta"):
@@ -101,8 +101,8 @@ def test_what_is_written_is_read_again_and_other_rows_stay(result, tmp_path):
     assert list(read(tmp_path)) == ["lenet ours", "bn_lenet notes"]
     assert read(tmp_path)["lenet ours"].test == result.test
     lines = [line for line in markdown_path.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    assert len(lines) == 2 + 2 * len(RECIPES)
-    assert sum("not measured" in line for line in lines) == 2 * len(RECIPES) - 2
+    assert len(lines) == 2 + 2 * len(recipes.NOTES)
+    assert sum("not measured" in line for line in lines) == 2 * len(recipes.NOTES) - 2
 
 
 def test_every_row_names_the_machine_it_was_measured_on(result, tmp_path):
@@ -117,7 +117,7 @@ def test_every_row_names_the_machine_it_was_measured_on(result, tmp_path):
 
 
 def test_every_row_of_a_processor_is_measured():
-    assert read(RESULTS).keys() >= {f"{network} {kind}" for network in RECIPES for kind in KINDS}
+    assert read(RESULTS).keys() >= {f"{network} {kind}" for network in recipes.NOTES for kind in KINDS}
 
 
 @pytest.mark.parametrize("device_type", ["cpu", "cuda"])
@@ -153,8 +153,8 @@ def test_both_precisions_are_compared_by_their_spread(result):
 
 def test_what_fp32_is_compared_with_differs_in_nothing_else():
     ours, exact = (rows("bn_lenet")[kind] for kind in ("ours", "fp32"))
-    assert (ours.training.pop("precision"), exact.training.pop("precision")) == ("auto", "fp32")
-    assert dataclasses.replace(exact, recipe="ours") == ours
+    assert (ours.training["precision"], exact.training["precision"]) == ("auto", "fp32")
+    assert dataclasses.replace(exact, kind="ours", training={**exact.training, "precision": "auto"}) == ours
 
 
 @pytest.mark.parametrize("network", SHORTER)

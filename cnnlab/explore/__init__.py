@@ -37,20 +37,7 @@ _HOMES = {
     "TrainingExplorer": "training",
 }
 
-__all__ = [
-    "ArchitectureExplorer",
-    "BatchNormExplorer",
-    "ChannelExplorer",
-    "CompareExplorer",
-    "ConvExplorer",
-    "DenseExplorer",
-    "FeatureMapExplorer",
-    "InceptionExplorer",
-    "PoolExplorer",
-    "ReceptiveFieldExplorer",
-    "ResidualExplorer",
-    "TrainingExplorer",
-]
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> object:

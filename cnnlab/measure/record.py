@@ -14,30 +14,13 @@ from typing import Any
 
 import torch
 
-from cnnlab import models
-from cnnlab.data import FashionMNIST, fashion_mnist
+from cnnlab.data import FashionMNIST
 from cnnlab.data.archives import DataError
 from cnnlab.device import DEVICES, pick_device
 from cnnlab.measure.bench.machine import about
+from cnnlab.measure.recipes import RECORD, Timed
 from cnnlab.train import evaluate, fit
 from cnnlab.train.history import History, write_atomically
-from cnnlab.train.seeding import own_random
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """A network with its settings, how it is trained and judged, and what it is to reach: a goal within seconds.
-
-    mirrored: whether an image is judged together with its mirror image, by the sum of the two scores.
-    """
-
-    network: str
-    network_settings: dict[str, Any]
-    augment: tuple[str, ...]
-    training: dict[str, Any]
-    mirrored: bool
-    goal: float
-    limit: float
 
 
 class Mirrored(torch.nn.Module):
@@ -51,40 +34,23 @@ class Mirrored(torch.nn.Module):
         return self.net(X) + self.net(X.flip(-1))
 
 
-SHARED = {"optimizer": "adamw", "schedule": "one-cycle", "label_smoothing": 0.1, "weight_decay": 0.01}
-# Chosen by validation accuracy; the test images were looked at for the five seeds of the record only.
-RECIPES = {
-    "short": Recipe("fast", {}, ("flip",), {**SHARED, "epochs": 5, "lr": 0.01, "batch_size": 128}, False, 0.915, 30),
-    "long": Recipe(
-        "fast",
-        {"dropout": 0.3},
-        ("flip",),
-        {**SHARED, "epochs": 19, "lr": 0.01, "batch_size": 128, "weight_decay": 0.05},
-        True,
-        0.93,
-        120,
-    ),
-}
-
-
-def load(recipe: Recipe, device: str | torch.device = "auto") -> FashionMNIST:
+def load(recipe: Timed, device: str | torch.device = "auto") -> FashionMNIST:
     """The images as the recipe wants them, on the device. Raises DataError when there are only drawn ones."""
-    data = fashion_mnist(device=device, augment=recipe.augment)
+    data = recipe.data(device)
     if data.drawn:
         raise DataError("a record on drawn images means nothing; set CNNLAB_DATA to a folder with the four archives")
     return data
 
 
 def run(
-    recipe: Recipe, data: FashionMNIST, seed: int, progress: bool = False
+    recipe: Timed, data: FashionMNIST, seed: int, progress: bool = False
 ) -> tuple[torch.nn.Module, History, dict[str, Any]]:
     """The trained network, its History and one row of the record.
 
     seconds: the training passes; seconds_in_all: with building the network and validation after every epoch.
     """
     began = time.perf_counter()
-    with own_random(seed):
-        net = models.build(recipe.network, **recipe.network_settings)
+    net = recipe.model(seed)
     history = fit(net, data, **recipe.training, seed=seed, progress=progress)
     in_all = time.perf_counter() - began
     judged, precision = Mirrored(net) if recipe.mirrored else net, history.settings["precision"]
@@ -101,7 +67,7 @@ def run(
     return net, history, row
 
 
-def summary(recipe: Recipe, runs: Sequence[dict[str, Any]], device: torch.device) -> dict[str, Any]:
+def summary(recipe: Timed, runs: Sequence[dict[str, Any]], device: torch.device) -> dict[str, Any]:
     """The runs with recipe, machine, versions and date, and mean, standard deviation, least and most of a column."""
     columns = ("seconds", "seconds_in_all", "valid_accuracy", "test_accuracy")
     return {
@@ -146,9 +112,7 @@ def markdown(results: dict[str, dict[str, Any]]) -> str:
     for name, result in results.items():
         recipe = result["recipe"]
         machine = "; ".join(f"{what} {value}" for what, value in result["machine"].items())
-        settings = ", ".join(
-            f"{what} {value}" for what, value in {**recipe["network_settings"], **recipe["training"]}.items()
-        )
+        settings = ", ".join(f"{what} {value}" for what, value in {**recipe["settings"], **recipe["training"]}.items())
         rows = [f"| {' | '.join(cells(row))} |" for row in result["runs"]]
         parts.append(
             f"## {name}: {verdict(result)}\n\n"
@@ -184,13 +148,17 @@ def cells(row: dict[str, Any]) -> list[str]:
 def read(folder: Path) -> dict[str, dict[str, Any]]:
     """What record.json in `folder` holds, by recipe; nothing where there is none."""
     path = folder / "record.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    for result in kept.values():
+        if "network_settings" in result["recipe"]:  # what they were once called
+            result["recipe"]["settings"] = result["recipe"].pop("network_settings")
+    return kept
 
 
 def write(results: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
     """record.json and record.md in `folder`, recipes that are not in `results` kept; the paths."""
-    results = {name: result for name, result in ({**read(folder), **results}).items() if name in RECIPES}
-    results = {name: results[name] for name in RECIPES if name in results}
+    results = {name: result for name, result in ({**read(folder), **results}).items() if name in RECORD}
+    results = {name: results[name] for name in RECORD if name in results}
     texts = {"record.json": json.dumps(results, indent=1) + "\n", "record.md": markdown(results)}
     for name, text in texts.items():
         write_atomically(folder / name, lambda path, text=text: Path(path).write_text(text, encoding="utf-8"))
@@ -199,7 +167,7 @@ def write(results: dict[str, dict[str, Any]], folder: Path) -> list[Path]:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m cnnlab.measure.record", description=__doc__.split(": ", 1)[1])
-    made.add_argument("--recipe", nargs="+", default=list(RECIPES), choices=RECIPES, help="both unless one is named")
+    made.add_argument("--recipe", nargs="+", default=list(RECORD), choices=RECORD, help="both unless one is named")
     add_arguments(made, "folder for record.json and record.md")
     return made
 
@@ -224,7 +192,7 @@ def main(words: list[str] | None = None, say: Callable[[str], None] = print) -> 
         device = asked_device(asked)
         results = {}
         for name in asked.recipe:
-            recipe = RECIPES[name]
+            recipe = RECORD[name]
             data, rows = load(recipe, device), []
             for seed in range(asked.seeds):
                 rows.append(run(recipe, data, seed)[-1])

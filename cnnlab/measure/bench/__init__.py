@@ -2,6 +2,7 @@
 
 A map:
 
+    job      one of the notes' recipes on a number of images
     run      what a run leaves behind, and the clock it is measured with
     ours     a Job by cnnlab.train.fit on cnnlab.data
     theirs   the same Job by d2l.train_ch6 on d2l's own loaders, its live drawing on or off

@@ -13,7 +13,7 @@ from cnnlab.data.dataset import read_or_draw
 from cnnlab.device import DEVICES, PRECISIONS
 from cnnlab.measure.bench.pairs import Options, measure
 from cnnlab.measure.bench.report import markdown, write
-from cnnlab.measure.recipes import EPOCHS, RECIPES, TRAIN_IMAGES
+from cnnlab.measure.recipes import EPOCHS, NOTES, TRAIN_IMAGES
 
 FOREVER = 1e9  # seconds; JSON has no infinity
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         "--device", default="auto", help=f"one of {', '.join(DEVICES)}; a number may follow, as in cuda:1"
     )
     made.add_argument("--precision", default="auto", choices=PRECISIONS, help="of cnnlab's side; d2l has only fp32")
-    made.add_argument("--networks", nargs="+", default=list(RECIPES), choices=RECIPES, metavar="NAME")
+    made.add_argument("--networks", nargs="+", default=list(NOTES), choices=NOTES, metavar="NAME")
     made.add_argument("--images", type=int, default=TRAIN_IMAGES, help="at most so many a run")
     made.add_argument(
         "--seconds", type=float, default=20, help="what a run of d2l may take; heavy networks get fewer images"

@@ -8,8 +8,8 @@ import io
 
 from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.data.dataset import read_archives
+from cnnlab.measure.bench.job import Job
 from cnnlab.measure.bench.run import Run, first_steps, now, read_peak, replaced, start_peak
-from cnnlab.measure.recipes import Job
 from cnnlab.train import live, loop
 
 

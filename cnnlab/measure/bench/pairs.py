@@ -9,10 +9,11 @@ from typing import Any
 
 from cnnlab.device import pick_device
 from cnnlab.measure.bench import ours, peak, theirs
+from cnnlab.measure.bench.job import FEWEST_BATCHES, Job, affordable, tests_for
 from cnnlab.measure.bench.machine import about, peaks, share_of_peak
 from cnnlab.measure.bench.report import spread
 from cnnlab.measure.bench.run import Run
-from cnnlab.measure.recipes import FEWEST_BATCHES, RECIPES, TRAIN_IMAGES, Job, affordable, tests_for
+from cnnlab.measure.recipes import NOTES, TRAIN_IMAGES
 from cnnlab.trace import trace
 
 OURS, DRAWN, PLAIN = "cnnlab", "d2l drawing", "d2l"
@@ -51,9 +52,12 @@ def measure(names: list[str], options: Options, tell: Callable[[str], None] = pr
     }
 
 
+SETTINGS = ("network", "image_size", "batch_size", "lr", "settings")  # of a recipe, in the file
+
+
 def network(name: str, options: Options, products: dict[str, float], folder: Path, tell=print) -> dict[str, Any]:
     """One network: warm up, find how many images the budget allows, run in turn, measure memory."""
-    recipe = RECIPES[name]
+    recipe = NOTES[name]
     warm = Job(recipe, 2 * recipe.batch_size, 10, 1, options.device, options.precision)
     ours.run(warm)
     a_batch = theirs.run(warm, folder).seconds_to_second_batch
@@ -63,7 +67,7 @@ def network(name: str, options: Options, products: dict[str, float], folder: Pat
     macs = trace(job.model(), (1, 1, recipe.image_size, recipe.image_size)).macs
     return {
         "network": name,
-        "settings": dataclasses.asdict(recipe),
+        "settings": {what: getattr(recipe, what) for what in SETTINGS},
         "images": images,
         "tests": job.tests,
         "epochs": job.epochs,

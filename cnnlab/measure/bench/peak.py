@@ -14,8 +14,9 @@ from cnnlab import models
 from cnnlab.compat import load_d2l
 from cnnlab.device import autocast
 from cnnlab.measure.bench import ours, theirs
+from cnnlab.measure.bench.job import Job
 from cnnlab.measure.memory import peak_resident, training_step
-from cnnlab.measure.recipes import Job, Recipe
+from cnnlab.measure.recipes import Recipe
 
 BATCHES, TESTS = 2, 1000  # gradients are there from the second step on; enough for several batches of evaluation
 SIDES = ("cnnlab", "d2l")

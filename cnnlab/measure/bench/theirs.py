@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader, Subset
 
 from cnnlab.compat import load_d2l
 from cnnlab.data import archives, dataset
+from cnnlab.measure.bench.job import FEWEST_BATCHES, Job
 from cnnlab.measure.bench.run import Run, first_steps, now, read_peak, replaced, start_peak
-from cnnlab.measure.recipes import FEWEST_BATCHES, Job
 
 
 @contextlib.contextmanager

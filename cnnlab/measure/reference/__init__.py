@@ -4,7 +4,6 @@
 
 shows a network's two lines in a notebook; `python -m cnnlab.measure.reference` measures. A map:
 
-    rows      which network, how large, and the two recipes
     measure   one row trained once a seed
     table     results as Markdown and as a small table
     files     one file for a processor, one for a GPU

@@ -9,8 +9,8 @@ from typing import Any
 
 from cnnlab.course.run_size import by_scale
 from cnnlab.device import pick_device
+from cnnlab.measure.recipes import KINDS, Recipe
 from cnnlab.measure.reference.measure import Result
-from cnnlab.measure.reference.rows import KINDS, Row
 from cnnlab.measure.reference.table import Shown, cells, just_now, markdown
 from cnnlab.train.history import History, write_atomically
 
@@ -27,10 +27,11 @@ def read(folder: Path, device_type: str = "cpu") -> dict[str, Result]:
     return {name: Result(**{**fields, "row": _row(fields["row"])}) for name, fields in kept.items()}
 
 
-def _row(fields: dict[str, Any]) -> Row:
-    """As it was before JSON made lists of its tuples."""
+def _row(fields: dict[str, Any]) -> Recipe:
+    """As it was before JSON made lists of its tuples; `kind` was once called recipe."""
+    fields = {"kind" if name == "recipe" else name: value for name, value in fields.items()}
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in fields["settings"].items()}
-    return Row(**{**fields, "settings": settings, "augment": tuple(fields["augment"])})
+    return Recipe(**{**fields, "settings": settings, "augment": tuple(fields["augment"])})
 
 
 def write(results: dict[str, Result], folder: Path, device_type: str) -> list[Path]:

@@ -12,7 +12,7 @@ from cnnlab.data import FashionMNIST, fashion_mnist
 from cnnlab.data.archives import DataError
 from cnnlab.measure.bench.machine import about
 from cnnlab.measure.memory import step_memory
-from cnnlab.measure.reference.rows import Row
+from cnnlab.measure.recipes import Recipe
 from cnnlab.trace import trace
 from cnnlab.train import evaluate, fit
 
@@ -23,7 +23,7 @@ CHANCE = 0.15  # a run that ends below it has learned nothing: ten classes make 
 class Result:
     """What the seeds gave. seconds: of training; bytes: the peak of one training step in float32."""
 
-    row: Row
+    row: Recipe
     parameters: int
     macs: int
     bytes: int
@@ -41,7 +41,7 @@ class Result:
         return sum(not accuracy > CHANCE for accuracy in self.test)
 
 
-def measure(row: Row, data: FashionMNIST, seeds: Sequence[int], say: Callable[[str], None] = print) -> Result:
+def measure(row: Recipe, data: FashionMNIST, seeds: Sequence[int], say: Callable[[str], None] = print) -> Result:
     """Train `row` once a seed and judge it at rest, by the test images too."""
     with torch.device("meta"):
         cost = trace(row.model(0), (1, 1, row.image_size, row.image_size))
@@ -57,11 +57,11 @@ def measure(row: Row, data: FashionMNIST, seeds: Sequence[int], say: Callable[[s
         result.valid.append(history.valid_accuracy if len(history) else math.nan)
         result.test.append(evaluate(net, data.test, result.precision))
         result.stopped += [history.stopped] if history.stopped else []
-        say(f"{row.network}, {row.recipe}, seed {seed}: test {result.test[-1]:.4f} in {history.seconds:.0f} s")
+        say(f"{row.network}, {row.kind}, seed {seed}: test {result.test[-1]:.4f} in {history.seconds:.0f} s")
     return result
 
 
-def load(row: Row, device: torch.device) -> FashionMNIST:
+def load(row: Recipe, device: torch.device) -> FashionMNIST:
     """All images as the row wants them. Raises DataError when there are only drawn ones."""
     data = fashion_mnist(row.image_size, device, augment=row.augment)
     if data.drawn:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
-from typing import Any
 
 from cnnlab.draw.svg import escaped as escape
-from cnnlab.measure.recipes import RECIPES
+from cnnlab.measure.recipes import FP32, KINDS, NOTES, PUBLISHED, SHORT, in_fp32, rows
 from cnnlab.measure.record import spread
 from cnnlab.measure.reference.measure import Result
-from cnnlab.measure.reference.rows import FP32, KINDS, PUBLISHED, SHORT, Row, in_fp32, rows
 from cnnlab.train.history import History
 
 
 def markdown(results: dict[str, Result], device_type: str) -> str:
     """The whole table with its circumstances."""
-    keys = [(network, kind) for network in RECIPES for kind in KINDS]
+    keys = [(network, kind) for network in NOTES for kind in KINDS]
     lines = [cells(network, kind, results.get(f"{network} {kind}"), device_type) for network, kind in keys]
     table = "\n".join("| " + " | ".join(line) + " |" for line in [HEAD, ["---"] * len(HEAD), *lines])
-    compared = [line for network in RECIPES if (line := precisions(network, results))]
+    compared = [line for network in NOTES if (line := precisions(network, results))]
     parts = [INTRODUCTION.format(device=device_type), table]
     if compared:
         body = "\n".join("| " + " | ".join(line) + " |" for line in [PRECISIONS, ["---"] * len(PRECISIONS), *compared])
@@ -53,7 +50,7 @@ PRECISIONS = ["network", "epochs", "seeds", "bf16, mean ± sd", "fp32, mean ± s
 def cells(network: str, kind: str, result: Result | None, device_type: str = "cpu") -> list[str]:
     """One line of the table; what was not measured says so."""
     row = rows(network, device_type)[kind] if result is None else result.row
-    head = [size_words(rows(network, device_type)["notes"]), kind, str(row.image_size)]
+    head = [rows(network, device_type)["notes"].form, kind, str(row.image_size)]
     if result is None:
         return [*head, "not measured", *[""] * (len(HEAD) - 5), f"{PUBLISHED[network]:.3f}"]
     test = spread(result.test)
@@ -106,24 +103,8 @@ def precisions(network: str, results: Mapping[str, Result]) -> list[str]:
     apart = one["mean"] - other["mean"]
     within = abs(apart) <= max(one["sd"], other["sd"])
     values = [f"{each['mean']:.4f} ± {each['sd']:.4f}" for each in (one, other)]
-    head = [size_words(low.row), str(low.row.training["epochs"]), str(len(low.valid))]
+    head = [low.row.form, str(low.row.training["epochs"]), str(len(low.valid))]
     return [*head, *values, f"{apart:+.4f}", "yes" if within else "no"]
-
-
-def size_words(row: Row) -> str:
-    """The network's name, with what is smaller than in the notes.
-    >>> [size_words(rows("vgg11", device_type)["notes"]) for device_type in ("cpu", "cuda")]
-    ['vgg11: width 1/4, stem small, dense 256', 'vgg11: width 1/4']
-    """
-    said = {k: v for k, v in row.settings.items() if k != "activation"}
-    words = ", ".join(f"{k.replace('_', ' ')} {_short(v)}" for k, v in said.items())
-    return f"{row.network}: {words}" if words else row.network
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return str(Fraction(value))
-    return "·".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _unbroken(cell: str) -> str:
