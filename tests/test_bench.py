@@ -314,6 +314,7 @@ def test_full_is_the_notes_recipe(monkeypatch, tmp_path):
     monkeypatch.setattr(command, "measure", lambda names, options, _tell: asked.append((names, options)) or {})
     monkeypatch.setattr(command, "write", lambda *_: [])
     monkeypatch.setattr(command, "markdown", lambda _: "")
+    monkeypatch.setattr(command, "read_or_draw", lambda: (None, "files"))
     command.main(["--full", "--networks", "nin"])
     ((names, options),) = asked
     assert names == ["nin"]

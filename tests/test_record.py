@@ -88,7 +88,7 @@ def test_one_run_has_no_spread():
 
 
 def test_drawn_images_are_refused(monkeypatch, tiny_data):
-    monkeypatch.setattr(record, "fashion_mnist", lambda device, augment: tiny_data)
+    monkeypatch.setattr(recipes, "fashion_mnist", lambda *settings, **more: tiny_data)
     with pytest.raises(DataError, match="a record on drawn images means nothing; set CNNLAB_DATA to a folder with the"):
         record.load(TINY)
 

@@ -222,7 +222,7 @@ def test_a_rows_network_leaves_the_shared_generator_alone(quick):
 
 
 def test_drawn_images_are_refused(monkeypatch, quick, tiny_data):
-    monkeypatch.setattr(measuring, "fashion_mnist", lambda *args, **settings: tiny_data)
+    monkeypatch.setattr(recipes, "fashion_mnist", lambda *args, **settings: tiny_data)
     with pytest.raises(DataError, match="a reference on drawn images means nothing; set CNNLAB_DATA"):
         load(quick, torch.device("cpu"))
 

@@ -325,9 +325,7 @@ def chapter_recipe(chapter: str, network: str | None = None) -> Recipe:
     Raises ValueError for another chapter or network.
     """
     if chapter not in CHAPTERS:
-        raise ValueError(
-            f"chapter {chapter!r} is not one of {', '.join(CHAPTERS)}; the others train no network in full"
-        )
+        raise ValueError(f"chapter {chapter!r} is not one of {', '.join(CHAPTERS)}; no other trains a network in full")
     found = by_scale(*CHAPTERS[chapter])
     names = [recipe.network for recipe in found]
     if network is not None and network not in names:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cnnlab.data import FashionMNIST, fashion_mnist
+from cnnlab.data import FashionMNIST
 from cnnlab.data.archives import DataError
 from cnnlab.measure.bench.machine import about
 from cnnlab.measure.memory import step_memory
@@ -63,7 +63,7 @@ def measure(row: Recipe, data: FashionMNIST, seeds: Sequence[int], say: Callable
 
 def load(row: Recipe, device: torch.device) -> FashionMNIST:
     """All images as the row wants them. Raises DataError when there are only drawn ones."""
-    data = fashion_mnist(row.image_size, device, augment=row.augment)
+    data = row.data(device)
     if data.drawn:
         raise DataError("a reference on drawn images means nothing; set CNNLAB_DATA to a folder with the four archives")
     return data
