@@ -55,7 +55,8 @@ test("arrow keys move the unit and stop at the edge", () => {
 test("Page Up and Page Down change the layer, Escape goes back, other keys lead nowhere", () => {
   assert.deepEqual(["PageUp", "PageDown", "Escape", "a"].map((key) => picture.next([1, 5, 5], key)),
     [[1, 3, 3], [2, 1, 1], [2, 1, 1], undefined]);
-  assert.deepEqual(picture.next([2, 0, 0], "PageUp"), [1, 3, 3]);
+  assert.deepEqual([[1, "PageUp"], [2, "PageUp"], [2, "PageDown"]].map(([layer, key]) => picture.next([layer, 0, 0], key)),
+    [[1, 3, 3], [1, 3, 3], [2, 1, 1]]);
 });
 
 test("units are the same by their numbers", () => {
@@ -77,6 +78,8 @@ test("a field that goes on is cut 6 px beyond the map", () => {
   assert.deepEqual(seen({ x: -20, y: 10, width: 40 }, 80), { box: { x: -6, y: 10, width: 26, height: 40 }, cut: true });
   assert.deepEqual(seen({ x: 70, y: 70, width: 40 }, 80), { box: { x: 70, y: 70, width: 16, height: 16 }, cut: true });
   assert.equal(seen({ x: 100, y: 0, width: 10 }, 80).box.width, 0); // nothing of it
+  const places = [[-7, 10], [10, -7], [57, 10], [10, 57], [-6, -6], [56, 56]]; // 30 px wide: up to 86 px is within the rim
+  assert.deepEqual(places.map(([x, y]) => seen({ x, y, width: 30 }, 80).cut), [true, true, true, true, false, false]);
 });
 
 test("all but the field is shaded", () => {

@@ -29,6 +29,13 @@ test("a value has at most two decimals", () => {
   assert.deepEqual([3.25, 2, -1 / 3, 0.999].map(shown), ["3.25", "2", "−0.33", "1"]);
 });
 
+test("outputs are in order and begin at the pin", () => {
+  const picture = largest();
+  assert.deepEqual(places(picture.order), [[0, 0], [0, 1]]);
+  assert.equal(largest({ defaultPin: "0,1" }).start.value, 6);
+  assert.equal(largest({ defaultPin: undefined }).start, null);
+});
+
 test("an output of a max pool lights its window and its winner", () => {
   const picture = largest();
   const told = story(picture, picture.find("output", 0, 0));
