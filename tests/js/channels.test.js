@@ -82,3 +82,17 @@ test("a pixel of another group is not read", () => {
   assert.deepEqual(told.lit, []);
   assert.equal(told.says, "is not read by output 0: it belongs to another group");
 });
+
+test("a wide input has rows 0 and 1 and columns 0 to 2", () => {
+  const at = [[1, 2], [0, 0], [2, 0], [0, 3], [-1, 0], [0, -1]].map(([r, c]) => ({ r, c }));
+  assert.deepEqual(at.map((place) => both().inside(place)), [true, true, false, false, false, false]);
+});
+
+test("a term of padding is marked", () => {
+  const picture = new Picture(drawn({
+    windowsY: "[[0]]", windowsX: "[[-1,0]]", size: "1,1", outShape: "1,1", bias: "0", shown: "[0]", members: "[0]", channel: "0",
+  }, { "input-0": { values: [[0, 7]], left: -1 }, "kernel-0": { values: [[2, -1]] }, "product-0": { values: [[-7]] }, output: { values: [[-7]] } }));
+  const told = story(picture, picture.find("product-0", 0, 0));
+  assert.deepEqual(told.terms.map(({ sign, text, pad }) => [sign, text, pad]), [["", "2·0", true], ["−", "1·7", false]]);
+  assert.equal(story(picture, picture.find("input-0", 0, -1)).title, "padding of input 0 (0, -1) = 0");
+});

@@ -85,6 +85,7 @@ test("a pixel lights the outputs that read it and their weights", () => {
   assert.deepEqual(places(weights), [[1, 1], [1, 0], [0, 1], [0, 0]]); // the last tap of the first output, and so on
   assert.equal(told.spoken, "input (1, 1) = 5 is used by 4 outputs, each time with another weight.");
   assert.equal(story(picture, picture.find("input", 0, 0)).says, "is used by 1 output");
+  assert.equal(story(picture, picture.find("input", 0, 1)).says, "is used by 2 outputs, each time with another weight");
 });
 
 test("a pixel that a stride jumps over is used by no output", () => {
@@ -95,7 +96,17 @@ test("a pixel that a stride jumps over is used by no output", () => {
   assert.deepEqual([told.lit, told.says], [[], "is used by no output"]);
 });
 
+test("a wide input has rows 0 and 1 and columns 0 to 2", () => {
+  const picture = new Picture(drawn({
+    windowsY: "[[0]]", windowsX: "[[0]]", divisor: "1", bias: "0", size: "2,3", outShape: "1,2", defaultPin: "0,0",
+  }, { output: { values: [[1]] } }));
+  const at = [[1, 2], [0, 0], [2, 0], [0, 3], [-1, 0], [0, -1]].map(([r, c]) => ({ r, c }));
+  assert.deepEqual(at.map((place) => picture.inside(place)), [true, true, false, false, false, false]);
+  assert.deepEqual([[0, 1], [1, 1], [0, 2]].map(([r, c]) => picture.cropped({ r, c })), [false, true, true]);
+});
+
 test("a weight touches one position for each output", () => {
+  assert.equal(story(plain(), plain().find("kernel", 0, 1)).title, "weight (0, 1) = −1");
   const picture = padded();
   const told = story(picture, picture.find("kernel", 0, 0));
   assert.deepEqual(places(told.lit.slice(0, -1).map(([cell]) => cell)), [[-1, -1], [-1, 1], [1, -1], [1, 1]]);
@@ -125,6 +136,9 @@ test("what padding crops is no part of the output", () => {
   assert.equal(told.title, "cropped (−1, 0) · 2 inputs write it, but it is no part of the output");
   assert.equal(told.total.result, "= 2");
   assert.equal(story(picture, picture.find("input", 0, 0)).says, "writes a stamp of 4 outputs: each weight times 1; 3 of them are cropped");
+  const weight = story(picture, picture.find("kernel", 0, 1)); // one column further than each input
+  assert.deepEqual(places(weight.lit.slice(0, -1).map(([cell]) => cell)), [[-1, 0], [-1, 1], [0, 0], [0, 1]]);
+  assert.ok(weight.lit.slice(0, -1).every(([cell, ink]) => cell.part === "output" && ink === "#000001"));
   assert.equal(story(picture, picture.find("kernel", 1, 1)).says, "writes 4 output positions, one for each input; 3 of them are cropped");
 });
 

@@ -28,6 +28,8 @@ test("the span of a unit in every map before it", () => {
 test("a unit's field in a sentence", () => {
   assert.equal(picture.sentence([2, 1, 1]), "Unit (1, 1) of layer 2, pool 2, sees 4 × 4 px: rows 1 to 4, columns 1 to 4.");
   assert.equal(picture.sentence([1, 0, 7]), "Unit (0, 7) of layer 1, conv 3×3, sees 3 × 3 px: rows −1 to 1, columns 6 to 8, padding included.");
+  assert.match(picture.sentence([1, 1, 6]), /rows 0 to 2, columns 5 to 7\.$/); // from edge to edge, and no padding
+  assert.match(picture.sentence([1, 1, 7]), /columns 6 to 8, padding included\.$/);
   assert.equal(picture.sentence([0, 0, 0]), "There is no layer: a pixel of the 8 × 8 input sees itself.");
 });
 
@@ -43,7 +45,8 @@ test("the middle of an even map is the upper left one of four", () => {
 });
 
 test("a unit is in its map or is not", () => {
-  assert.deepEqual([[1, 7, 7], [1, 8, 0], [2, 0, 4], [0, 0, 0], [3, 0, 0]].map((unit) => picture.holds(unit)), [true, false, false, false, false]);
+  assert.deepEqual([[1, 7, 7], [2, 3, 3], [1, 8, 0], [2, 0, 4], [0, 0, 0], [3, 0, 0]].map((unit) => picture.holds(unit)),
+    [true, true, false, false, false, false]);
 });
 
 test("arrow keys move the unit and stop at the edge", () => {

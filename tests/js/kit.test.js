@@ -122,6 +122,7 @@ test("outputs are counted with thousands", () => {
 
 test("a part in hand is found again by its key, wherever it stands now", () => {
   assert.equal(told.standing(["conv1", "pool", "conv2"], "conv2", 1), 2);
+  assert.equal(told.standing(["conv2", "pool", "conv1"], "conv2", 1), 0);
   assert.equal(told.standing(["conv1", "pool"], "conv2", 1), null);
 });
 

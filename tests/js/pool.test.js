@@ -42,6 +42,7 @@ test("an output of a max pool lights its window and its winner", () => {
   assert.deepEqual(told.lit.map(([cell, ink]) => [cell.value, ink === WON]), [[1, false], [5, true], [4, false], [3, false]]);
   assert.ok(told.lit.every(([, ink]) => ink === WON || ink === SEEN));
   assert.equal(said(told.terms), "1 5 4 3");
+  assert.deepEqual(told.terms.map(({ tap }) => tap), [SEEN, WON, SEEN, SEEN]);
   assert.deepEqual(told.total, { open: "largest of", close: "", result: "= 5" });
   assert.equal(told.title, "output (0, 0), taken from input (0, 1)");
 });
@@ -94,6 +95,13 @@ test("padding never wins, and what lies beyond it is left out", () => {
   assert.equal(said(story(picture, picture.find("output", 0, 2)).terms), "−∞"); // position 4 is no term
   const average = edge("avg");
   assert.equal(story(average, average.find("input", 0, -1)).says, "is read by 1 output; it counts as zero in the mean");
+  const counts = [0, 1, 2].map((c) => story(average, average.find("output", 0, c)).total.close);
+  assert.deepEqual(counts, [") / 2", ") / 2", ") / 1"]); // 1 row of 2, 2 and 1
+});
+
+test("a wide input has rows 0 and 1 and columns 0 to 2", () => {
+  const at = [[1, 2], [0, 0], [2, 0], [0, 3], [-1, 0], [0, -1]].map(([r, c]) => ({ r, c }));
+  assert.deepEqual(at.map((place) => largest().inside(place)), [true, true, false, false, false, false]);
 });
 
 test("a pixel that no window covers is read by no output", () => {
