@@ -152,6 +152,7 @@ def test_groups_that_do_not_divide_are_explained_and_mended():
     assert (explorer.in_channels, explorer.out_shape, buttons(explorer)) == (6, (3, 3), {})
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(index=st.integers(0, 3), **SETTINGS)
 def test_every_button_mends(index, **setting):

@@ -85,6 +85,7 @@ def test_a_transition_averages():
 # ---- the paper's ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER[:3])
 def test_counts_torchvision_publishes(name):
     stated = weights_of(name)
@@ -121,6 +122,7 @@ def test_layers_with_weights_are_what_the_names_count(name, depth):
     assert len(layers) == depth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER)
 def test_sides_of_table_1(name):
     model, X, sides = on_meta(name), torch.empty(1, 1, 224, 224, device="meta"), []
@@ -131,6 +133,7 @@ def test_sides_of_table_1(name):
     assert sides == [(56, 56), (28, 28), (14, 14), (7, 7)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER[:3])
 def test_same_outputs_as_torchvision(name):
     torch.manual_seed(0)

@@ -216,6 +216,7 @@ def test_an_impossible_layer_is_explained_and_its_row_marked():
     assert ["cnnlab-failed" in row._dom_classes for row in explorer.rows.rows] == [False, False, False, True]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(layers=st.lists(LAYER | st.just(Step("conv", 0)) | st.just(Step("pool", 2, 0, 2)), max_size=4))
 def test_every_button_gets_past_the_layer_that_failed(layers):

@@ -204,6 +204,7 @@ def test_the_start_keeps_images_apart_where_pytorchs_own_does_not():
 # ---- sizes, widths, refusals -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [28, 64, 96, 224])
 @pytest.mark.parametrize(
     ("stem", "shrinks"),

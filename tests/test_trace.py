@@ -194,6 +194,7 @@ TORCHVISION = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_counts_published_by_torchvision(name):
     weights = next(iter(get_model_weights(name)))

@@ -39,6 +39,7 @@ def both(value: int | tuple[int, int]) -> tuple[int, int]:
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(weights=st.sampled_from(list(presets.KERNELS)), bias=st.integers(-3, 3), **SETTINGS)
 def test_outputs_are_those_of_pytorch(weights, bias, **setting):
@@ -153,6 +154,7 @@ def picture(**setting) -> ET.Element:
     return ET.fromstring(ConvExplorer(**setting, transposed=True).view.picture["svg"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(**SETTINGS)
 def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):
@@ -177,6 +179,7 @@ def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):
     assert len(shown) == cropped[0] * cropped[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(**SETTINGS)
 def test_the_heat_map_counts_the_inputs_that_write(**setting):
@@ -304,6 +307,7 @@ def test_what_cannot_be_is_explained(setting, says):
     assert explorer.error.partition(";")[0].lower() in said.lower()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(**SETTINGS)
 def test_every_button_mends(**setting):
