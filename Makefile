@@ -1,6 +1,6 @@
 # make lab              open the course in JupyterLab
 # make test             run everything: style, unit tests, every notebook
-# make quick            in two minutes: style, and the unit tests that need no browser, train nothing and are not slow
+# make quick            in two minutes: style, and the unit tests that are quick: no browser, no kernel, hardly any training
 # make scripts          the unit tests of the JavaScript, where there is Node.js
 # make notebooks        run every notebook top to bottom and save its outputs
 # make resolve          ask pip whether the pins also resolve for Python 3.12 and 3.13

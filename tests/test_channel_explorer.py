@@ -43,6 +43,7 @@ SETTINGS = {
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), **SETTINGS)
 def test_sums_and_costs_are_those_of_pytorch(data, **setting):
@@ -210,6 +211,7 @@ def values(root: ET.Element, part: str) -> dict[tuple[int, int], int]:
     return {at: int(cell.value) for at, cell in cells(root, part).items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(**SETTINGS)
 def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):

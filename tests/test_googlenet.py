@@ -86,6 +86,7 @@ def with_statistics_of_some_data(model, size):
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [63, 64])
 def test_same_outputs_as_torchvision(size):
     torch.manual_seed(1)

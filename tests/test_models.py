@@ -92,6 +92,7 @@ def test_width_narrows_every_network(name):
         models.build(name, width=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_half_precision_channels_last_and_a_copy_of_the_state(name):
     torch.manual_seed(0)

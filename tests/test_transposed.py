@@ -68,6 +68,7 @@ def test_outputs_are_those_of_pytorch(weights, bias, **setting):
         assert conv.total(row, column) / conv.divisor == pytest.approx(whole[0, 0, row + top, column + left].item())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(groups=st.integers(1, 3), ins=st.integers(1, 3), outs=st.integers(1, 3), **SETTINGS)
 def test_the_line_of_code_makes_the_same_layer_at_the_same_cost(groups, ins, outs, **setting):
@@ -200,6 +201,7 @@ def test_the_heat_map_counts_the_inputs_that_write(**setting):
     assert explorer.conv.most_uses == counts.max()
 
 
+@pytest.mark.slow
 def test_the_checkerboard_of_kernel_3_and_stride_2():
     explorer = ConvExplorer(4, 3, 2, transposed=True, heat=True)
     drawn = cells(ET.fromstring(explorer.view.picture["svg"]), "output")
