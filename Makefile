@@ -1,5 +1,7 @@
 # make lab              open the course in JupyterLab
 # make test             run everything: style, unit tests, every notebook
+# make quick            in two minutes: style, and the unit tests that are quick: no browser, no kernel, hardly any training
+# make scripts          the unit tests of the JavaScript, where there is Node.js
 # make notebooks        run every notebook top to bottom and save its outputs
 # make resolve          ask pip whether the pins also resolve for Python 3.12 and 3.13
 # make bench            train the networks here and by d2l in turn, then bench-explorers
@@ -17,6 +19,11 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist loadscope
 READY := $(VENV)/ready
 # nbgrader lies apart: beside the rest it would put its own menus into every learner's JupyterLab.
 TEACH := $(VENV)/teach
+# Node.js lints and tests the explorers' scripts. Nothing else needs it: where it is missing, a line says so.
+SCRIPTS := tests/js
+ESLINT := $(SCRIPTS)/node_modules/.bin/eslint
+NODE_HERE := node -e "const [a, b] = process.versions.node.split('.'); process.exit(a > 18 || (a == 18 && b >= 18) ? 0 : 1)"
+NO_NODE := make: no Node.js 18.18 or later here, so the JavaScript is not
 
 # Notebooks run in their own folder, so a relative CNNLAB_DATA is made absolute first. abspath would split it at blanks.
 ifdef CNNLAB_DATA
@@ -26,16 +33,28 @@ endif
 export CNNLAB_DATA
 endif
 
-.PHONY: lab test lint unit nbval notebooks bench bench-explorers resolve clean
+.PHONY: lab test quick lint unit scripts nbval notebooks bench bench-explorers resolve clean
 
 lab: $(READY)
 	$(BIN)/python -m cnnlab lab $(ARGS)
 
-test: lint unit nbval
+test: lint scripts unit nbval
+
+quick: lint scripts $(READY)
+	$(BIN)/python -m pytest tests cnnlab $(PARALLEL) -m "not browser and not slow" $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@if ! $(NODE_HERE) 2> /dev/null; then echo "$(NO_NODE) linted"; \
+	elif ! $(MAKE) --no-print-directory --silent $(ESLINT) 2> /dev/null; then \
+	  echo "make: npm cannot install ESLint here, so the JavaScript is not linted"; \
+	else echo "$(ESLINT) cnnlab/explore $(SCRIPTS)"; \
+	  PYTHON=$(BIN)/python $(ESLINT) --config $(SCRIPTS)/eslint.config.js cnnlab/explore $(SCRIPTS); fi
+
+scripts:
+	@if ! $(NODE_HERE) 2> /dev/null; then echo "$(NO_NODE) tested"; \
+	else echo "node --test $(SCRIPTS)"; node --test --test-reporter spec $(SCRIPTS)/*.test.js; fi
 
 unit: $(READY) $(TEACH)/ready
 	$(BIN)/python -m pytest tests cnnlab $(PARALLEL) --cov --cov-report=term $(ARGS)
@@ -72,5 +91,9 @@ $(TEACH)/ready: requirements-teach.txt $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target $(TEACH) -r requirements-teach.txt
 	@touch $(TEACH)/ready
 
+$(ESLINT): $(SCRIPTS)/package-lock.json
+	npm ci --prefix $(SCRIPTS) --no-audit --no-fund --fetch-retries 1 --fetch-retry-mintimeout 1000
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage artifacts
+	rm -rf $(VENV) $(SCRIPTS)/node_modules .pytest_cache .ruff_cache .hypothesis .coverage artifacts

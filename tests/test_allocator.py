@@ -34,6 +34,7 @@ print(resident() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(gnu_c_library() is None or sys.platform != "linux", reason="another C library or system")
 def test_freed_memory_is_kept_inside_and_given_back():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)

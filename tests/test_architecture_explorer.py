@@ -31,6 +31,7 @@ def real_shapes(model: nn.Module, size: int, channels: int = 1) -> list[tuple[st
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_model_of_the_course_has_the_shapes_and_parameters_of_torch(name):
     size = SIZES.get(name, 96 if name not in ("lenet", "lenet_max", "bn_lenet", "fast") else 28)
@@ -44,6 +45,7 @@ def test_every_model_of_the_course_has_the_shapes_and_parameters_of_torch(name):
     assert explorer.failed is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "vgg11", "densenet121"])
 def test_a_module_of_others_is_left_as_it_was(name):
     model = getattr(load_torchvision().models, name)(weights=None)
@@ -102,6 +104,7 @@ def test_another_size_fails_at_the_dense_layer_and_can_be_built_for():
     assert explorer.out_shape == (1, 10)
 
 
+@pytest.mark.slow
 def test_every_button_works():
     broken = [
         ("lenet", 28, {"conv1": {"out_channels": 8}}),
@@ -250,6 +253,7 @@ def check_whole(explorer: ArchitectureExplorer, most: int = 4) -> None:
             explorer._apply(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_size_slider_of_every_model_can_be_dragged_anywhere(name):
     explorer = ArchitectureExplorer(name, SIZES.get(name, 96))
@@ -462,6 +466,7 @@ def run(explorer: ArchitectureExplorer, model: nn.Module, shape: tuple[int, ...]
     return tuple(out.shape), sum(p.numel() for p in names["model"].parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_every_setting_of_any_network_gives_what_torch_makes_of_the_code(name):
     make, shape = NETS[name]
@@ -485,6 +490,7 @@ def test_every_setting_of_any_network_gives_what_torch_makes_of_the_code(name):
         check_whole(explorer)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "layer", "settings"),
     [

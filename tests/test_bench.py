@@ -76,6 +76,7 @@ def with_first_weights(act):
         hook.remove()
 
 
+@pytest.mark.slow
 def test_both_sides_start_from_the_same_weights_and_end_alike(folder, one_worker):
     job = Job(TINY, images=200, tests=60, epochs=6, device="cpu", precision="fp32")
     mine, my_start = with_first_weights(lambda: ours.run(job))
@@ -250,6 +251,7 @@ def test_matrix_peak_counts_two_operations_a_product(monkeypatch):
     assert machine.matrix_peak("fp32", torch.device("cpu"), side=10) == 2 * 1000 / 0.5
 
 
+@pytest.mark.slow
 def test_the_command_from_beginning_to_end(few_archives, one_worker, monkeypatch, capsys):
     monkeypatch.setitem(NOTES, "lenet", TINY)
     monkeypatch.setitem(machine.SIDES, "cpu", 64)

@@ -43,6 +43,7 @@ SETTINGS = {
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), **SETTINGS)
 def test_sums_and_costs_are_those_of_pytorch(data, **setting):
@@ -152,6 +153,7 @@ def test_groups_that_do_not_divide_are_explained_and_mended():
     assert (explorer.in_channels, explorer.out_shape, buttons(explorer)) == (6, (3, 3), {})
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(index=st.integers(0, 3), **SETTINGS)
 def test_every_button_mends(index, **setting):
@@ -209,6 +211,7 @@ def values(root: ET.Element, part: str) -> dict[tuple[int, int], int]:
     return {at: int(cell.value) for at, cell in cells(root, part).items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(**SETTINGS)
 def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):

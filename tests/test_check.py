@@ -89,6 +89,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("answer", "says"), BAD.values(), ids=BAD)
 def test_whatever_an_answer_does_becomes_a_sentence(answer, says, monkeypatch):
     monkeypatch.setattr(check.padding.out_size, "seconds", 1.0)
@@ -322,6 +323,7 @@ def test_while_a_grader_executes_a_failed_check_raises(monkeypatch, file):
     assert not file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "after"), [("autograde", ""), ("", "autograde")])
 def test_an_answer_cannot_change_whether_a_grader_executes(before, after):
     code = (
@@ -338,6 +340,7 @@ def test_an_answer_cannot_change_whether_a_grader_executes(before, after):
     assert run.stdout.strip() == str(bool(before))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["exercises"]])
 @pytest.mark.parametrize(
     "environment",

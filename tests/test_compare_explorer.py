@@ -58,6 +58,7 @@ def test_the_presets_by_hand(preset, verdict):
     assert measures(CompareExplorer(preset=preset, channels=64))["parameters"].verdict == verdict
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(left=STACK, right=STACK, channels=st.integers(1, 6), size=st.integers(1, 9))
 def test_the_code_has_these_costs_and_fields(left, right, channels, size):

@@ -165,6 +165,7 @@ def test_the_kernels_of_three_by_three():
 # ---- channels and settings -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(groups=st.integers(1, 4), ins=st.integers(1, 4), outs=st.integers(1, 4), kernel=st.integers(1, 3))
 def test_channels_cost_what_pytorch_has(groups, ins, outs, kernel):

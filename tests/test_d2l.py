@@ -47,6 +47,7 @@ def test_the_missing_name_is_back_and_the_format_of_pictures_stays(d2l, monkeypa
     assert load_d2l() is d2l
 
 
+@pytest.mark.slow
 def test_train_ch6_and_fit_find_the_same_losses(d2l, monkeypatch):
     data = FashionMNIST(blobs(1200, 1), blobs(200, 2, "valid"), blobs(200, 3, "test"), source="drawn")
     epochs, lr, batch_size = 3, 0.9, 100

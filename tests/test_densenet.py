@@ -85,6 +85,7 @@ def test_a_transition_averages():
 # ---- the paper's ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER[:3])
 def test_counts_torchvision_publishes(name):
     stated = weights_of(name)
@@ -114,6 +115,7 @@ def test_densenet264_by_hand():
     assert sum(p.numel() for p in model.parameters()) == total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "depth"), list(zip(PAPER, [121, 169, 201, 265], strict=True)))
 def test_layers_with_weights_are_what_the_names_count(name, depth):
     """All but the last: 2·130 + 5 is 265."""
@@ -121,6 +123,7 @@ def test_layers_with_weights_are_what_the_names_count(name, depth):
     assert len(layers) == depth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER)
 def test_sides_of_table_1(name):
     model, X, sides = on_meta(name), torch.empty(1, 1, 224, 224, device="meta"), []
@@ -131,6 +134,7 @@ def test_sides_of_table_1(name):
     assert sides == [(56, 56), (28, 28), (14, 14), (7, 7)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER[:3])
 def test_same_outputs_as_torchvision(name):
     torch.manual_seed(0)
@@ -165,6 +169,7 @@ def test_compression_keeps_that_share_rounded_down(compression, channels):
 # ---- sizes, widths, refusals ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stem", "shrinks", "sizes"),
     # The paper's form at 28 is refused, see below.
@@ -182,6 +187,7 @@ def check_shapes(stem, shrinks, size):
     assert model(X).shape == (2, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stem", "least"), [("paper", 29), ("half", 15), ("small", 8)])
 @pytest.mark.parametrize("name", ["densenet", *PAPER[:1]])
 def test_the_smallest_image(name, stem, least):

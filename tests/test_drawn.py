@@ -112,6 +112,7 @@ def test_class_means_alone_do_not_solve_it_and_confuse_tops_most(sample):
     assert np.isin(errors, TOPS).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_a_small_lenet_learns_it_but_not_perfectly(sample):
     torch = pytest.importorskip("torch")
     from torch import nn

@@ -13,6 +13,7 @@ from cnnlab.course.environment import Check, check_package, checks, report
 from cnnlab.data import archives
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_table_and_succeeds_here():
     run = subprocess.run([sys.executable, "-m", "cnnlab"], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -38,6 +39,7 @@ def mismatched(tmp_path, message):
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
+@pytest.mark.slow
 def test_torchvision_from_another_build_is_named(tmp_path):
     env = mismatched(tmp_path, "operator torchvision::nms does not exist")
     run = subprocess.run([sys.executable, "-m", "cnnlab"], capture_output=True, text=True, env=env)

@@ -83,6 +83,7 @@ def test_every_explorer_is_moved():
     assert set(MOVED) == set(explore.__all__)
 
 
+@pytest.mark.slow
 @each_explorer
 def test_a_thousand_moves_leave_the_process_as_it_was_and_load_neither_torch_nor_pyplot(name):
     trait, values = MOVED[name]

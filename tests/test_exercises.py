@@ -91,6 +91,7 @@ def test_the_untouched_exercise_is_to_do(entry):
     assert shown.data["text/plain"].startswith("○ to do")
 
 
+@pytest.mark.slow
 @each_entry
 def test_the_worked_solution_is_right(entry):
     _, answer, judged = cells_of(entry)
@@ -104,6 +105,7 @@ def test_at_least_two_wrong_answers_are_known(entry):
     assert len({source for other, source, _ in WRONG if other == entry}) >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("entry", "source", "says"), WRONG, ids=[f"{row[0].key}: {row[2]}" for row in WRONG])
 def test_a_wrong_answer_is_told_its_slip(entry, source, says):
     if entry.key in json.loads(FILE.read_text()) and all_data().drawn:
@@ -132,6 +134,7 @@ NONSENSE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @each_entry
 def test_nonsense_is_refused_without_an_exception(entry):
     exercise = getattr(getattr(check, entry.module), entry.name)
@@ -141,6 +144,7 @@ def test_nonsense_is_refused_without_an_exception(entry):
             assert exercise(*[answer] * count).state in ("wrong", "to do")
 
 
+@pytest.mark.slow
 @each_entry
 def test_an_answer_that_never_ends_is_stopped(entry, monkeypatch):
     """After ten seconds for learners, sooner here."""

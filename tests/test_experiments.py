@@ -13,7 +13,7 @@ from torch import nn
 
 from cnnlab.check import alexnet
 from cnnlab.check.batch_norm import normalising
-from cnnlab.check.frame import experiments, references
+from cnnlab.check.frame import experiments, progress, references
 from cnnlab.check.frame.calling import Runner
 from cnnlab.check.frame.experiments import ACCURACY, MACHINE, OTHER, Asked, Measured, conclude, measure, measure_all
 from cnnlab.check.frame.references import HIGHER, LOWER, UNCLEAR, contradicted, label, possible, window
@@ -512,5 +512,6 @@ def test_references_are_not_measured_on_drawn_garments(monkeypatch, tiny_data, c
     assert "references are of the real images" in capsys.readouterr().err
 
 
-def test_the_worked_solutions_experiment_is_found():
+def test_the_worked_solutions_experiment_is_found(monkeypatch):
+    monkeypatch.setattr(progress, "_paused", False)  # the solutions pause it: given back, or later tests record nothing
     assert references.solution("nin.dropout", "with_dropout").__name__ == "with_dropout"

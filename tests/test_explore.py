@@ -38,6 +38,7 @@ SETTINGS = {
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(weights=st.sampled_from(list(presets.KERNELS)), bias=st.integers(-3, 3), **SETTINGS)
 def test_outputs_are_those_of_pytorch(weights, bias, **setting):

@@ -60,6 +60,7 @@ NETS = {
 # ---- activations, scores and maxima ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_every_map_is_what_a_hook_sees(name):
     torch.manual_seed(0)

@@ -56,6 +56,7 @@ def parse(explorer: ReceptiveFieldExplorer) -> ET.Element:
 # ---- against PyTorch and papers --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(layers=st.lists(LAYER, max_size=4), size=st.integers(4, 24), row=st.integers(0, 30), column=st.integers(0, 30))
 @example(layers=[Step("conv", 3, dilation=2), Step("conv", 3, 2, 1)], size=24, row=3, column=4)
@@ -107,6 +108,7 @@ def test_published_fields(preset, size, jump):
     assert (explorer.field.size, explorer.field.jump, explorer.preset) == (size, jump, preset)
 
 
+@pytest.mark.slow
 def test_the_torchvision_networks_have_these_layers():
     import torchvision
 
@@ -216,6 +218,7 @@ def test_an_impossible_layer_is_explained_and_its_row_marked():
     assert ["cnnlab-failed" in row._dom_classes for row in explorer.rows.rows] == [False, False, False, True]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(layers=st.lists(LAYER | st.just(Step("conv", 0)) | st.just(Step("pool", 2, 0, 2)), max_size=4))
 def test_every_button_gets_past_the_layer_that_failed(layers):

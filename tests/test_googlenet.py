@@ -86,6 +86,7 @@ def with_statistics_of_some_data(model, size):
     return model.eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [63, 64])
 def test_same_outputs_as_torchvision(size):
     torch.manual_seed(1)
@@ -204,6 +205,7 @@ def test_the_start_keeps_images_apart_where_pytorchs_own_does_not():
 # ---- sizes, widths, refusals -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [28, 64, 96, 224])
 @pytest.mark.parametrize(
     ("stem", "shrinks"),

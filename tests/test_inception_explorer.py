@@ -70,6 +70,7 @@ def test_a_branch_tells_how_its_numbers_come_about():
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(
     channels=widths, growth=widths, layers=st.integers(1, 5), side=st.integers(2, 9),

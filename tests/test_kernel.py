@@ -5,6 +5,8 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+pytestmark = pytest.mark.slow  # a kernel starts and trains
+
 START = """
 import torch
 from cnnlab import models

@@ -24,6 +24,7 @@ def cell(tmp_path, monkeypatch):
     manager.shutdown_kernel(now=True)
 
 
+@pytest.mark.slow
 def test_cells_that_failed_and_replaced_functions(cell):
     cell(OUT_SIZE)
     assert cell(CHECK).startswith("✓ right")

@@ -87,6 +87,7 @@ def test_a_number_that_will_not_do_is_refused_and_not_kept(name, value):
             setattr(explorer, trait, before)
 
 
+@pytest.mark.slow
 @each_explorer
 def test_all_settings_as_large_as_they_may_be(name):
     explorer = made(name)
@@ -112,6 +113,7 @@ GEOMETRY = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ConvExplorer, ChannelExplorer, PoolExplorer])
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(geometry=GEOMETRY, stride=SIZES, channels=st.sampled_from([1, 3, 16, 4096]), turned=st.booleans())

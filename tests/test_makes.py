@@ -88,6 +88,7 @@ class Remade:
         return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.key)
 def test_a_right_answer_is_right_in_every_make(entry):
     setup, answer, judged = cells_of(entry)

@@ -28,6 +28,7 @@ def kept_for_backward(batch_size: int, **settings) -> int:
     return sum(storage.nbytes() for storage in storages.values())
 
 
+@pytest.mark.slow
 def test_an_image_more_takes_what_autograd_keeps_for_it():
     """The difference of two batches is free of weights and of the libraries; the peak holds a little more."""
     batches = (16, 64)

@@ -42,6 +42,7 @@ def test_lenet_counts_and_shapes(name, params, landmarks):
     assert unique == landmarks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [28, 64, 96, 224])
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_size_channel_and_class_count(name, size):
@@ -49,6 +50,7 @@ def test_every_size_channel_and_class_count(name, size):
     assert model(torch.zeros(2, 3, size, size, device="meta")).shape == (2, 7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_papers_form_under_trace(name):
     model = on_meta(name, image_size=96)
@@ -90,6 +92,7 @@ def test_width_narrows_every_network(name):
         models.build(name, width=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.MODELS)
 def test_half_precision_channels_last_and_a_copy_of_the_state(name):
     torch.manual_seed(0)

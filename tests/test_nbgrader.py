@@ -12,6 +12,8 @@ import pytest
 from cnnlab.check.teach.course import make_course
 from tests.notebooks import EXERCISES, ROOT, SOLUTIONS, read
 
+pytestmark = pytest.mark.slow  # notebooks are graded in kernels
+
 CHAPTER = "02-padding-stride"
 TEACH = ROOT / ".venv" / "teach"
 LOOP = "def out_size(n, k, s=1, p=0, d=1):\n    while True:\n        pass"

@@ -15,6 +15,8 @@ import pytest
 
 from tests.notebooks import FOLDER, chapters, code_cells, read
 
+pytestmark = pytest.mark.slow  # every chapter up to pooling runs in a kernel
+
 ROOT = FOLDER.parent
 COPIED = [path for path in chapters() if path.stem <= "04-pooling"]
 CHANGED = "01-convolution"

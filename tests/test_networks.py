@@ -340,6 +340,7 @@ def parts_of(name, names, run):
     return next((part for part in known if part.__name__ == name), None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "source"), RIGHT, ids=[f"{key}-{i}" for i, (key, _) in enumerate(RIGHT)])
 def test_right_however_it_is_written(key, source):
     entry = next(entry for entry in ENTRIES if entry.key == key)

@@ -171,6 +171,7 @@ def test_the_moving_picture_moves():
     assert len(list(ImageSequence.Iterator(Image.open(BytesIO(MOVING))))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of memory is read as Linux gives it")
 @pytest.mark.parametrize(("wide", "high"), [(100_000, 399), (399, 100_000), (6_300, 6_300)])
 def test_a_long_thin_picture_takes_its_own_pixels_and_little_more(tmp_path, wide, high):

@@ -60,6 +60,7 @@ def grid(values: dict, shape: tuple[int, int]) -> np.ndarray:
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(shift=st.integers(0, 2), **SETTINGS)
 def test_outputs_and_gradients_are_those_of_pytorch(shift, **setting):
@@ -79,6 +80,7 @@ def test_outputs_and_gradients_are_those_of_pytorch(shift, **setting):
     np.testing.assert_allclose(reached, image.grad[0, 0], atol=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 99), most=st.integers(0, 3), **{**SETTINGS, "mode": st.sampled_from(["max", "min"])})
 def test_of_equals_the_same_pixel_wins_as_in_pytorch(seed, most, **setting):

@@ -27,6 +27,8 @@ from tests.conftest import blobs
 from tests.pretended import On, Pretended
 from tests.test_train import StopAt, small
 
+pytestmark = pytest.mark.slow  # networks are trained on the pretended device
+
 QUICK = {"epochs": 1, "lr": 0.05, "batch_size": 100, "precision": "fp32"}
 
 

@@ -170,6 +170,7 @@ HOSTILE = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", HOSTILE.values(), ids=HOSTILE)
 def test_what_an_answer_is_made_of_runs_within_the_limit(make, monkeypatch):
     monkeypatch.setattr(calling, "slowness", lambda: 1.0)

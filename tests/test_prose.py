@@ -974,6 +974,13 @@ ROWS = {
 }
 
 EVERY = [(notebook, *row) for notebook, rows in ROWS.items() for row in rows]
+# Their numbers come from building a network and tracing it at every size from 20 to 256 px.
+AT_EVERY_SIZE = ("images of # to # px.", "refuses from # px down", "All from # to 256 px")
+
+
+def marked(row: tuple):
+    """The row as a parameter, marked slow where it is."""
+    return pytest.param(row, marks=[pytest.mark.slow] if row[2].startswith(AT_EVERY_SIZE) else [])
 
 
 @pytest.fixture(scope="module")
@@ -981,7 +988,7 @@ def books():
     return Books()
 
 
-@pytest.mark.parametrize("row", EVERY, ids=lambda row: f"{row[0]}, {row[1]}: {row[2]}")
+@pytest.mark.parametrize("row", [marked(row) for row in EVERY], ids=lambda row: f"{row[0]}, {row[1]}: {row[2]}")
 def test_a_sentence_has_the_numbers_of_its_source(books, row):
     check(books, *row)
 

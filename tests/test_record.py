@@ -51,6 +51,7 @@ def test_a_mirrored_judge_adds_the_scores_of_the_mirror_image():
         torch.testing.assert_close(record.Mirrored(net)(X.flip(3)), scores)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_network_and_another_does_not(tiny_data):
     nets = [record.run(TINY, tiny_data, seed)[0] for seed in (0, 0, 1)]
     first, again, other = (torch.cat([p.flatten() for p in net.parameters()]) for net in nets)
@@ -67,6 +68,7 @@ def test_the_verdict_is_of_means(accuracies, seconds, word):
     assert record.verdict(result).endswith(f"the goal, 0.500 in 60 s, is {word}")
 
 
+@pytest.mark.slow
 def test_the_command_writes_both_files_and_keeps_the_other_recipe(tiny, tmp_path):
     said = []
     words = ["--seeds", "2", "--device", "cpu", "--out", str(tmp_path)]

@@ -22,6 +22,8 @@ from cnnlab.measure.reference.table import HEAD, cells, precisions
 from cnnlab.train import fit
 from tests.conftest import blobs
 
+pytestmark = pytest.mark.slow  # a reference is measured: two seeds are trained
+
 RESULTS = Path(__file__).parent.parent / "results"
 QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
 

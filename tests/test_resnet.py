@@ -66,6 +66,7 @@ def test_the_notes_form_differs_from_the_papers_in_biases_and_shortcuts_only(met
     assert params(notes) - 4800 == params(paper) - 2 * (128 + 256 + 512) == 11_173_578
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_counts_are_torchvisions(meta, depth):
     published = getattr(load_torchvision().models, f"ResNet{depth}_Weights").DEFAULT.meta
@@ -106,6 +107,7 @@ def test_stages_of_any_length():
 # ---- the same as others ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_outputs_are_torchvisions(depth):
     theirs = getattr(load_torchvision().models, f"resnet{depth}")(weights=None, num_classes=7)
@@ -232,6 +234,7 @@ def test_preactivation_ends_and_begins_as_the_paper_says():
 # ---- settings --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_size_stem_channel_and_class_count(meta, name):
     for stem, sizes, stride in (("small", (28, 64, 224), 1), ("half", (28, 96), 2), ("paper", (96, 224), 2)):

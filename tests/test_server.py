@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
+import pytest
 from tornado.testing import AsyncHTTPTestCase, gen_test
 from tornado.web import Application
 from tornado.websocket import WebSocketHandler, websocket_connect
@@ -49,6 +50,7 @@ class TestConnection(AsyncHTTPTestCase):
         assert said == {"plain": "False", "undelayed": "True"}
 
 
+@pytest.mark.slow
 def test_the_courses_start_brings_its_settings_and_its_extension(tmp_path):
     """A real server, started by `python -m cnnlab lab`, until it answers."""
     port = free_port()

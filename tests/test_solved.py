@@ -121,6 +121,7 @@ def start(code, *arguments, **pipes):
     return subprocess.Popen([sys.executable, "-c", code, *arguments], text=True, stdout=subprocess.PIPE, **pipes)
 
 
+@pytest.mark.slow
 def test_two_kernels_at_once_lose_nothing(tmp_path):
     """Sixty runs; each kernel solves the exercises that the other one gets wrong."""
     with start(KERNEL, "0", stdin=subprocess.PIPE) as one, start(KERNEL, "1", stdin=subprocess.PIPE) as other:
@@ -148,6 +149,7 @@ for state in ("wrong", "right"):
 """
 
 
+@pytest.mark.slow
 def test_kill_at_any_moment_loses_nothing(tmp_path, monkeypatch):
     """Fifty times two kernels are killed while they write, every other time from a damaged file on."""
     draw = random.Random(0)

@@ -194,6 +194,7 @@ TORCHVISION = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TORCHVISION)
 def test_counts_published_by_torchvision(name):
     weights = next(iter(get_model_weights(name)))
@@ -267,6 +268,7 @@ def layers(draw):
     return draw(st.sampled_from(choices))()
 
 
+@pytest.mark.slow
 @settings(max_examples=700, deadline=None)
 @given(layers(), st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)))
 def test_a_layer_makes_and_refuses_what_it_does_in_a_real_run(layer, shape):

@@ -182,6 +182,7 @@ def test_a_frozen_batch_norm_stays_frozen(tiny_data):
         assert not torch.equal(norm.weight, before["weight"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_every_submodule_gets_its_own_mode_back(tiny_data, seed):
     model = nn.Sequential(nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.1)), small(dropout=0.5))
@@ -307,6 +308,7 @@ def test_the_step_named_is_the_first_bad_one(tiny_data):
     assert len(history) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"optimizer": "adamw", "lr": 1e-3}, {"schedule": "one-cycle", "momentum": 0.9}]
 )
@@ -361,6 +363,7 @@ DAMAGES = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_checkpoint_is_refused_and_changes_nothing(tiny_data, tmp_path, damage):
     path, model = tmp_path / "run.pt", small(seed=7)

@@ -55,6 +55,7 @@ def parse(explorer: TrainingExplorer) -> ET.Element:
 # ---- a run is fit's own ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -39,6 +39,7 @@ def both(value: int | tuple[int, int]) -> tuple[int, int]:
 # ---- against PyTorch -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(weights=st.sampled_from(list(presets.KERNELS)), bias=st.integers(-3, 3), **SETTINGS)
 def test_outputs_are_those_of_pytorch(weights, bias, **setting):
@@ -67,6 +68,7 @@ def test_outputs_are_those_of_pytorch(weights, bias, **setting):
         assert conv.total(row, column) / conv.divisor == pytest.approx(whole[0, 0, row + top, column + left].item())
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(groups=st.integers(1, 3), ins=st.integers(1, 3), outs=st.integers(1, 3), **SETTINGS)
 def test_the_line_of_code_makes_the_same_layer_at_the_same_cost(groups, ins, outs, **setting):
@@ -153,6 +155,7 @@ def picture(**setting) -> ET.Element:
     return ET.fromstring(ConvExplorer(**setting, transposed=True).view.picture["svg"])
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(**SETTINGS)
 def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):
@@ -177,6 +180,7 @@ def test_the_data_in_the_picture_agrees_with_the_arithmetic(**setting):
     assert len(shown) == cropped[0] * cropped[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(**SETTINGS)
 def test_the_heat_map_counts_the_inputs_that_write(**setting):
@@ -197,6 +201,7 @@ def test_the_heat_map_counts_the_inputs_that_write(**setting):
     assert explorer.conv.most_uses == counts.max()
 
 
+@pytest.mark.slow
 def test_the_checkerboard_of_kernel_3_and_stride_2():
     explorer = ConvExplorer(4, 3, 2, transposed=True, heat=True)
     drawn = cells(ET.fromstring(explorer.view.picture["svg"]), "output")
@@ -304,6 +309,7 @@ def test_what_cannot_be_is_explained(setting, says):
     assert explorer.error.partition(";")[0].lower() in said.lower()
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(**SETTINGS)
 def test_every_button_mends(**setting):

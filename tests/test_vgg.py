@@ -52,6 +52,7 @@ def at_side_1(net):
     return net
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg16_bn"])
 @pytest.mark.parametrize("stem", ["paper", "small"])
 def test_torchvisions_weights_give_torchvisions_outputs(name, stem):
@@ -65,6 +66,7 @@ def test_torchvisions_weights_give_torchvisions_outputs(name, stem):
         assert_close(ours(X), theirs(X), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_all_of_torchvisions_vgg11_at_224():
     theirs = randomised(torchvisions("vgg11"))
     ours = on_meta("vgg11", in_channels=3, num_classes=1000).to_empty(device="cpu")

@@ -90,6 +90,19 @@ function told([left, right], pixel) {
   return `reaches the left unit ${left.by(pixel)} and ${toRight ? `the right unit ${right.by(pixel)}` : "does not reach the right unit"}`;
 }
 
+// A pixel's neighbour, within a field that reaches `half` pixels each way. The first key finds the middle.
+function neighbour(pixel, [down, right], half) {
+  const within = (offset) => Math.min(half, Math.max(-half, offset));
+  const [row, column] = pixel ?? [-down, -right];
+  return [within(row + down), within(column + right)];
+}
+
+// The first and the last offset of a field of that side.
+function corners(size) {
+  const half = (size - 1) / 2;
+  return [[-half, -half], [half, half]];
+}
+
 class Page {
   constructor(el) {
     el.classList.add("cnnlab");
@@ -172,10 +185,7 @@ class Page {
   }
 
   move([down, right]) {
-    const { half } = this.fields[0];
-    const within = (offset) => Math.min(half, Math.max(-half, offset));
-    const [row, column] = this.pin?.pixel ?? [-down, -right]; // the first key finds the middle
-    const pixel = [within(row + down), within(column + right)];
+    const pixel = neighbour(this.pin?.pixel, [down, right], this.fields[0].half);
     if (!same({ pixel }, this.pin)) this.hold({ pixel });
   }
 
@@ -216,7 +226,7 @@ class Page {
   // The field with this layer and without it, and its part of every bar.
   markLayer(side, number) {
     const { before, after, shares } = this.state.layers[side][number];
-    const square = (size) => this.fields[side].box([-(size - 1) / 2, -(size - 1) / 2], [(size - 1) / 2, (size - 1) / 2]);
+    const square = (size) => this.fields[side].box(...corners(size));
     this.mark(square(after), `with ${SIDES[side]}`);
     if (before < after) this.mark(square(before), `with ${SIDES[side]}`, true);
     for (const bar of this.stage.querySelectorAll(`.bar[data-side="${side}"]`)) {

@@ -14,6 +14,19 @@ const three = (value) => {
   return text.replace("-", "−");
 };
 
+// The unit of the map at a point of the picture, or null beside the map.
+function unitAt({ x, y, cell, height, width }, across, down) {
+  const [row, column] = [Math.floor((down - y) / cell), Math.floor((across - x) / cell)];
+  return row >= 0 && column >= 0 && row < height && column < width ? [row, column] : null;
+}
+
+// A unit's neighbour in the map; with none in hand, the middle.
+function walked(unit, [down, right], { height, width }) {
+  const within = (value, count) => Math.min(count - 1, Math.max(0, value));
+  const [row, column] = unit ?? [Math.floor(height / 2) - down, Math.floor(width / 2) - right];
+  return [within(row + down, height), within(column + right, width)];
+}
+
 class Page {
   constructor(el, choose) {
     el.classList.add("cnnlab");
@@ -53,9 +66,8 @@ class Page {
     if (!this.place || event.clientX === undefined) return null;
     const box = this.drawn.getBoundingClientRect();
     const scale = this.drawn.viewBox.baseVal.width / box.width;
-    const at = (position, start) => Math.floor(((position * scale) - start) / this.place.cell);
-    const unit = [at(event.clientY - box.top, this.place.y), at(event.clientX - box.left, this.place.x)];
-    return unit[0] >= 0 && unit[1] >= 0 && unit[0] < this.place.height && unit[1] < this.place.width ? { unit } : null;
+    const unit = unitAt(this.place, (event.clientX - box.left) * scale, (event.clientY - box.top) * scale);
+    return unit && { unit };
   }
 
   point(target) {
@@ -89,11 +101,8 @@ class Page {
     acts[event.key]();
   }
 
-  walk([down, right]) {
-    const { height, width } = this.place;
-    const within = (value, count) => Math.min(count - 1, Math.max(0, value));
-    const [row, column] = this.unit ?? [Math.floor(height / 2) - down, Math.floor(width / 2) - right];
-    const unit = [within(row + down, height), within(column + right, width)];
+  walk(move) {
+    const unit = walked(this.unit, move, this.place);
     this.pointed = null;
     if (String(unit) !== String(this.unit)) this.hold(unit);
   }

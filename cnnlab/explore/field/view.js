@@ -52,6 +52,55 @@ class Picture {
     return `Unit (${row}, ${column}) of layer ${layer}, ${this.names[layer]}, sees ${side} × ${side} px: `
       + `rows ${rows}, columns ${columns}${wide}${padded}.`;
   }
+  short(unit) {
+    const [first, last] = this.spans(unit, 0)[0];
+    const side = last - first + 1;
+    return `${side} × ${side} field${side > this.sizes[0] ? ", beyond the input" : ""}`;
+  }
+  // Where a key leads from a unit; undefined where it leads nowhere.
+  next([layer, row, column], pressed) {
+    const last = this.sizes[layer] - 1;
+    const to = (r, c) => [layer, Math.min(last, Math.max(0, r)), Math.min(last, Math.max(0, c))];
+    return {
+      ArrowLeft: () => to(row, column - 1), ArrowRight: () => to(row, column + 1),
+      ArrowUp: () => to(row - 1, column), ArrowDown: () => to(row + 1, column),
+      PageUp: () => this.middle(Math.max(1, layer - 1)),
+      PageDown: () => this.middle(Math.min(this.sizes.length - 1, layer + 1)),
+      Escape: () => this.start,
+    }[pressed]?.();
+  }
+}
+
+// Where a field is drawn in a map whose units are `cell` wide and begin at `edge`; a small field gets a width to see.
+function sightOf([[top, bottom], [left]], { edge, cell }) {
+  const length = (bottom - top + 1) * cell;
+  const grow = Math.max(0, (LEAST - length) / 2);
+  const [x, y] = [left, top].map((first) => edge + first * cell - grow);
+  return { x, y, width: length + 2 * grow };
+}
+
+// The part of a field that is shown in a map of that side, and whether that is not all of it.
+function seen({ x, y, width }, side) {
+  const [near, far] = [[x, y].map((at) => Math.max(at, -RIM)), [x, y].map((at) => Math.min(at + width, side + RIM))];
+  return {
+    box: { x: near[0], y: near[1], width: Math.max(0, far[0] - near[0]), height: Math.max(0, far[1] - near[1]) },
+    cut: near[0] > x || near[1] > y || far[0] < x + width || far[1] < y + width,
+  };
+}
+
+// The outline of all that is not in the field.
+function shadePath({ x, y, width }, side) {
+  const [left, top, right, bottom] = [Math.max(x, 0), Math.max(y, 0), Math.min(x + width, side), Math.min(y + width, side)];
+  const hole = left < right && top < bottom ? `M${left} ${top}H${right}V${bottom}H${left}z` : "";
+  return `M0 0h${side}v${side}h${-side}z${hole}`;
+}
+
+// The rows and columns of the field that no tap falls on; each gap is (first, last), from the field's own edge.
+function gapsPath(gaps, { x, y, width }, cell) {
+  return gaps.map(([from, to]) => {
+    const [at, wide] = [from * cell, (to - from + 1) * cell];
+    return `M${x + at} ${y}h${wide}v${width}h${-wide}zM${x} ${y + at}v${wide}h${width}v${-wide}z`;
+  }).join("");
 }
 
 // One map in the picture, and where its units lie.
@@ -67,41 +116,29 @@ class Drawn {
   }
   // The unit under the pointer, at the map's rim the nearest.
   under({ clientX, clientY }) {
-    const seen = this.element.getScreenCTM().inverse();
-    const point = new DOMPoint(clientX, clientY).matrixTransform(seen);
+    const onScreen = this.element.getScreenCTM();
+    const point = new DOMPoint(clientX, clientY).matrixTransform(onScreen.inverse());
     const index = (at) => Math.min(this.count - 1, Math.max(0, Math.floor((at - this.edge) / this.cell)));
     return [this.number, index(point.y), index(point.x)];
   }
   show(spans, gaps, own) {
     this.marks.setAttribute("display", spans ? "inline" : "none");
     if (!spans) return;
-    const [[top, bottom], [left]] = spans;
-    const length = (bottom - top + 1) * this.cell;
-    const grow = Math.max(0, (LEAST - length) / 2);
-    const [x, y] = [left, top].map((first) => this.edge + first * this.cell - grow);
-    const width = length + 2 * grow;
+    const sight = sightOf(spans, this);
     const ink = themed(own ? INKS.output : INKS.kernel);
     const side = this.element.viewBox.baseVal.width + 2 * this.element.viewBox.baseVal.x;
-    const [near, far] = [[x, y].map((at) => Math.max(at, -RIM)), [x, y].map((at) => Math.min(at + width, side + RIM))];
-    const cut = near[0] > x || near[1] > y || far[0] < x + width || far[1] < y + width;
+    const { box, cut } = seen(sight, side);
     const look = {
-      x: near[0], y: near[1], width: Math.max(0, far[0] - near[0]), height: Math.max(0, far[1] - near[1]),
-      stroke: ink, "stroke-dasharray": cut ? DASHES : "none", fill: this.shade ? "none" : ink,
+      ...box, stroke: ink, "stroke-dasharray": cut ? DASHES : "none", fill: this.shade ? "none" : ink,
       "fill-opacity": own ? 0.9 : 0.2,
     };
     for (const [name, value] of Object.entries(look)) this.sight.setAttribute(name, value);
-    if (this.shade) this.veil(x, y, width, gaps);
+    if (this.shade) this.veil(sight, gaps);
   }
   // On the input all else is shaded, and in the field the rows and columns that no tap falls on.
-  veil(x, y, width, gaps) {
-    const side = this.cell * this.count;
-    const [left, top, right, bottom] = [Math.max(x, 0), Math.max(y, 0), Math.min(x + width, side), Math.min(y + width, side)];
-    const hole = left < right && top < bottom ? `M${left} ${top}H${right}V${bottom}H${left}z` : "";
-    this.shade.setAttribute("d", `M0 0h${side}v${side}h${-side}z${hole}`);
-    this.gaps.setAttribute("d", gaps.map(([from, to]) => {
-      const [at, wide] = [from * this.cell, (to - from + 1) * this.cell];
-      return `M${x + at} ${y}h${wide}v${width}h${-wide}zM${x} ${y + at}v${wide}h${width}v${-wide}z`;
-    }).join(""));
+  veil(sight, gaps) {
+    this.shade.setAttribute("d", shadePath(sight, this.cell * this.count));
+    this.gaps.setAttribute("d", gapsPath(gaps, sight, this.cell));
   }
 }
 
@@ -172,20 +209,12 @@ class Page {
   }
 
   press(event) {
-    const [layer, row, column] = this.unit;
-    const last = this.picture.sizes[layer] - 1;
-    const to = (r, c) => [layer, Math.min(last, Math.max(0, r)), Math.min(last, Math.max(0, c))];
-    const acts = {
-      ArrowLeft: () => to(row, column - 1), ArrowRight: () => to(row, column + 1),
-      ArrowUp: () => to(row - 1, column), ArrowDown: () => to(row + 1, column),
-      PageUp: () => this.picture.middle(Math.max(1, layer - 1)),
-      PageDown: () => this.picture.middle(Math.min(this.picture.sizes.length - 1, layer + 1)),
-      Escape: () => this.picture.start,
-    };
-    if (!acts[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const unit = this.picture.next(this.unit, event.key);
+    if (!unit) return;
     event.preventDefault();
     event.stopPropagation(); // or the notebook would go to the next cell
-    this.hold(acts[event.key]());
+    this.hold(unit);
   }
 
   paint() {
@@ -200,18 +229,12 @@ class Page {
       label.setAttribute("fill", themed(Number(label.dataset.name) === unit[0] ? INKS.output : INKS.ink));
     }
     for (const row of this.table.rows) row.classList.toggle("chosen", Number(row.dataset.layer) === unit[0]);
-    if (told) told.textContent = this.short(unit);
+    if (told) told.textContent = this.picture.short(unit);
     heat?.setAttribute("display", same(unit, heated) ? "inline" : "none");
     this.line.textContent = this.picture.sentence(unit) + (heat && same(unit, heated) ? ` ${this.effective}` : "");
     // What follows must not jump when a short sentence takes the place of a long one.
     const box = this["sight-line"];
     box.style.minHeight = `${Math.max(parseFloat(box.style.minHeight) || 0, box.offsetHeight)}px`;
-  }
-
-  short(unit) {
-    const [first, last] = this.picture.spans(unit, 0)[0];
-    const side = last - first + 1;
-    return `${side} × ${side} field${side > this.picture.sizes[0] ? ", beyond the input" : ""}`;
   }
 }
 

@@ -1,14 +1,14 @@
 // A button that copies the code beside it and says so.
 
-function copies(button, code) {
-  button.addEventListener("click", async () => {
+function copies(copier, code) {
+  copier.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(code.textContent);
-      button.textContent = "Copied";
+      copier.textContent = "Copied";
     } catch {
       getSelection().selectAllChildren(code); // no permission: Ctrl+C is one key away
-      button.textContent = "Selected";
+      copier.textContent = "Selected";
     }
-    setTimeout(() => { button.textContent = "Copy"; }, 1200);
+    setTimeout(() => { copier.textContent = "Copy"; }, 1200);
   });
 }

@@ -4,6 +4,19 @@
 const BRIGHT = { 0: "#fbfbfc", 9: "#9b9fa5" }; // ends of the grey shading
 const LARGEST = 99;
 
+// What a typed text makes of a value: a whole number within the limits, or null where it changes nothing.
+function entered(text, now) {
+  const value = Math.round(Number(text));
+  if (text === "" || !Number.isFinite(value) || value === now) return null;
+  return Math.max(-LARGEST, Math.min(LARGEST, value));
+}
+
+// Whether a key is the first of a number.
+const startsNumber = (pressed) => /^[-\d]$/.test(pressed);
+
+// A stroke that begins on a dark pixel paints bright ones, and the other way round.
+const painted = (value) => (value > 4 ? 0 : 9);
+
 class Editor {
   constructor(page, send) {
     this.page = page;
@@ -43,8 +56,8 @@ class Editor {
   }
 
   // Whether a key begins a number for the pinned cell. The field takes the focus, and then the key itself.
-  begins(key) {
-    if (!/^[-\d]$/.test(key) || !this.field) return false;
+  begins(pressed) {
+    if (!startsNumber(pressed) || !this.field) return false;
     this.field.focus();
     this.field.select();
     return true;
@@ -61,9 +74,8 @@ class Editor {
 
   write(field) {
     const { part, r, c, value: now } = this.page.pin;
-    const value = Math.round(Number(field.value));
-    if (field.value === "" || !Number.isFinite(value) || value === now) return;
-    this.send({ part, cells: [[r, c, Math.max(-LARGEST, Math.min(LARGEST, value))]] });
+    const value = entered(field.value, now);
+    if (value !== null) this.send({ part, cells: [[r, c, value]] });
   }
 
   // ---- a brush ----
@@ -87,7 +99,7 @@ class Editor {
     if (!this.paints(cell)) return;
     event.preventDefault();
     event.target.releasePointerCapture?.(event.pointerId); // so that a finger, too, reaches other cells
-    this.stroke = { value: cell.value > 4 ? 0 : 9, cells: new Map() };
+    this.stroke = { value: painted(cell.value), cells: new Map() };
     this.brush(cell);
   }
 

@@ -3,20 +3,24 @@
 // The lines before these give TWINS and DARK_PAGES.
 
 function themed(svg) {
-  const dark = document.querySelector(DARK_PAGES);
-  return dark ? svg.replace(/#[0-9a-f]{6}\b/g, (light) => TWINS[light] ?? light) : svg;
+  return document.querySelector(DARK_PAGES) ? darkened(svg) : svg;
+}
+
+// A picture, or one colour, with every light colour replaced by its twin.
+function darkened(svg) {
+  return svg.replace(/#[0-9a-f]{6}\b/g, (light) => TWINS[light] ?? light);
 }
 
 // Calls `update` for every new picture and whenever the page changes its theme, and greys what Python does not answer
 // for; returns what ends that.
 function follow(model, el, update) {
   const theme = new MutationObserver(() => {
-    const dark = Boolean(document.querySelector(DARK_PAGES));
-    if (dark !== shown) show();
+    if (isDark() !== wasDark) show();
   });
-  let shown;
+  const isDark = () => Boolean(document.querySelector(DARK_PAGES));
+  let wasDark;
   const show = () => {
-    shown = Boolean(document.querySelector(DARK_PAGES));
+    wasDark = isDark();
     update(model.get("picture"));
   };
   const attributes = { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "theme"] };

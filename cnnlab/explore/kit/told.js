@@ -8,6 +8,21 @@ const PAGE = `
   <div class="code block"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 
+const STEPS = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 };
+
+// Where the part in hand stands in a new picture: by its key, or without one by its number. null: it is gone.
+function standing(keys, key, at) {
+  if (!key) return at >= keys.length ? null : at;
+  const found = keys.indexOf(key);
+  return found < 0 ? null : found;
+}
+
+// The next part, or the one before; after the last comes the first. With none in hand, an end.
+function stepped(at, step, count) {
+  if (at === null) return step > 0 ? 0 : count - 1;
+  return (at + step + count) % count;
+}
+
 class Page {
   constructor(el, press) {
     this.press = press;
@@ -40,8 +55,7 @@ class Page {
     this.stage.innerHTML = themed(svg);
     this.stage.querySelector("title")?.remove(); // the browser would show it over every part
     this.parts = [...this.stage.querySelectorAll("[data-said]")];
-    const stays = this.key && this.parts.findIndex((part) => part.dataset.key === this.key);
-    this.at = stays >= 0 ? stays : this.key || this.at >= this.parts.length ? null : this.at;
+    this.at = standing(this.parts.map((part) => part.dataset.key), this.key, this.at);
     this.code.textContent = code;
     this.light(this.at);
     this.status.textContent = error ? `${title}. ${error}` : title;
@@ -69,11 +83,9 @@ class Page {
 
   pressed(event) {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
-    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-    if (step && this.parts.length) {
-      const count = this.parts.length;
-      this.hold(this.at === null ? (step > 0 ? 0 : count - 1) : (this.at + step + count) % count);
-    } else if (event.key === "Escape") this.hold(null);
+    const step = STEPS[event.key];
+    if (step && this.parts.length) this.hold(stepped(this.at, step, this.parts.length));
+    else if (event.key === "Escape") this.hold(null);
     else if (event.key === "Enter" || event.key === " ") this.act();
     else return;
     event.preventDefault();

@@ -120,14 +120,13 @@ class Page {
     this.hovered = null;
     const cells = this.picture.cells[this.pin.part];
     const side = (name) => [...new Set([...cells.values()].map((cell) => cell[name]))].sort((a, b) => a - b);
-    const along = (all, now, by) => all[Math.min(all.length - 1, Math.max(0, all.indexOf(now) + by))];
-    this.hold(this.picture.find(this.pin.part, along(side("r"), this.pin.r, down), along(side("c"), this.pin.c, right)));
+    this.hold(this.picture.find(this.pin.part, neighbour(side("r"), this.pin.r, down), neighbour(side("c"), this.pin.c, right)));
   }
 
   step(by) {
     const { order, start } = this.picture;
     const now = this.pin.part === "output" ? this.pin : start;
-    this.hold(order[(now.index + by + order.length) % order.length]);
+    this.hold(order[round(now.index, by, order.length)]);
   }
 
   toggle() {
@@ -178,9 +177,8 @@ class Page {
     const rect = this.frames[part];
     rect.style.display = cells?.length ? "" : "none";
     if (!cells?.length) return;
-    const x = Math.min(...cells.map(({ box }) => box[0])), y = Math.min(...cells.map(({ box }) => box[1]));
-    const right = Math.max(...cells.map(({ box }) => box[0] + box[2])), bottom = Math.max(...cells.map(({ box }) => box[1] + box[3]));
-    for (const [name, value] of Object.entries({ x, y, width: right - x, height: bottom - y, rx: 2 })) rect.setAttribute(name, value);
+    const look = { ...bounds(cells.map(({ box }) => box)), rx: 2 };
+    for (const [name, value] of Object.entries(look)) rect.setAttribute(name, value);
   }
 
   tell(cell, { title, terms, total: sum, says }) {
@@ -191,10 +189,9 @@ class Page {
     const { order, start } = this.picture;
     const now = this.pin.part === "output" ? order[this.pin.index] : start;
     const [rows, columns] = this.stage.firstElementChild.dataset.outShape.split(",").map(Number);
-    const count = (number) => `output ${number.toLocaleString("en")} of ${(rows * columns).toLocaleString("en")}`;
     this.scrub.value = now.index;
-    this.count.textContent = count(now.r * columns + now.c + 1);
-    this.count.style.minWidth = `${count(rows * columns).length}ch`; // or the slider would change its length
+    this.count.textContent = countOf(now.r * columns + now.c + 1, rows * columns);
+    this.count.style.minWidth = `${countOf(rows * columns, rows * columns).length}ch`; // or the slider would change its length
   }
 
   // What follows must not jump when a short sentence takes the place of a long sum. Measured once all is laid out:
@@ -202,6 +199,27 @@ class Page {
   settle() {
     this.settled = requestAnimationFrame(() => { this.terms.style.minHeight = `${this.terms.offsetHeight}px`; });
   }
+}
+
+// The value so many places further in a sorted list; at an end, that end.
+function neighbour(all, now, by) {
+  return all[Math.min(all.length - 1, Math.max(0, all.indexOf(now) + by))];
+}
+
+// The index one place further or back; after the last comes the first.
+function round(index, by, count) {
+  return (index + by + count) % count;
+}
+
+// The smallest box around boxes [x, y, width, height].
+function bounds(boxes) {
+  const x = Math.min(...boxes.map((box) => box[0])), y = Math.min(...boxes.map((box) => box[1]));
+  const right = Math.max(...boxes.map((box) => box[0] + box[2])), bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+  return { x, y, width: right - x, height: bottom - y };
+}
+
+function countOf(number, all) {
+  return `output ${number.toLocaleString("en")} of ${all.toLocaleString("en")}`;
 }
 
 // The result of a line of arithmetic in bold.

@@ -8,6 +8,12 @@ const PAGE = `<div class="stage" tabindex="0" role="application" data-lm-suppres
   <div class="code block"><code></code><button type="button" class="copy">Copy</button></div>
   <div class="status" role="status" aria-live="polite"></div>`;
 
+// A sentence with a capital; a setting's name, as in lr=0.1, keeps its small letter.
+function capitalised(words) {
+  const named = words.split(" ", 1)[0].includes("=");
+  return named ? words : words.slice(0, 1).toUpperCase() + words.slice(1);
+}
+
 class Page {
   constructor(el) {
     el.classList.add("cnnlab");
@@ -64,8 +70,7 @@ class Page {
     for (const part of this.stage.querySelectorAll(".run")) part.classList.toggle("dim", Boolean(run) && part.dataset.run !== run);
     for (const hit of this.stage.querySelectorAll(".hit")) hit.classList.toggle("chosen", hit.dataset.run === run);
     const words = run ? this.state.says[run] : this.state.error ?? AT_REST;
-    const named = words.split(" ", 1)[0].includes("="); // a setting's name keeps its small letter
-    this.tells.textContent = named ? words : words.slice(0, 1).toUpperCase() + words.slice(1);
+    this.tells.textContent = capitalised(words);
     this.tells.classList.toggle("rest", !run);
   }
 }
