@@ -7,6 +7,7 @@ from functools import wraps
 import numpy as np
 import pytest
 import torch
+from cnnlab.measure.reference.rows import rows
 from torch import nn
 
 from cnnlab import models
@@ -16,7 +17,6 @@ from cnnlab.explore.training.running import train as train_in_thread
 from cnnlab.measure.journal import remember
 from cnnlab.measure.record import Mirrored
 from cnnlab.measure.reference import measure as measuring
-from cnnlab.measure.reference.rows import rows
 from cnnlab.plots import feature_maps
 from cnnlab.trace import trace
 from cnnlab.trace.effective import effective_field
