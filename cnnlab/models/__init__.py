@@ -22,6 +22,7 @@ What several share:
     sides      the side of the last feature map, by which dense layers are sized
     choices    a setting that is one of a few names
     start      how weights start
+    shared     the same for the networks that are a chain, which size their dense layers by the layers themselves
     weights    weights copied from another implementation
 """
 
