@@ -154,7 +154,7 @@ def test_the_side_of_the_last_map_is_pytorchs():
             assert side_after("Net", size, chain) == out.shape[-1]
 
 
-@pytest.mark.parametrize("name", ["lenet", "bn_lenet", "resnet18"])
+@pytest.mark.parametrize("name", ["lenet", "bn_lenet", "googlenet", "resnet18", "preact_resnet18", "densenet"])
 def test_a_slice_is_the_first_layers_and_nothing_else(name):
     model = models.build(name, image_size=32).eval()
     front, back = model[:2], model[2:]

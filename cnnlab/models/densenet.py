@@ -80,12 +80,11 @@ class DenseNet(Network):
             relu0=nn.ReLU(),
             pool0=nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if has_pool0 else None,
         )
-        self.num_blocks = len(num_convs)
         for i, layers in enumerate(num_convs, start=1):
             block = DenseBlock(layers, channels, growth, bottleneck=bottleneck, bias=bias)
             self.add_module(f"denseblock{i}", block)
             channels = block.out_channels
-            if i < self.num_blocks:
+            if i < len(num_convs):
                 kept = max(1, int(compression * channels))
                 self.add_module(f"transition{i}", transition(channels, kept, bias))
                 channels = kept
@@ -100,10 +99,9 @@ class DenseNet(Network):
 
     def forward(self, X: Tensor) -> Tensor:
         X = self.stem(X)
-        for i in range(1, self.num_blocks + 1):
-            X = getattr(self, f"denseblock{i}")(X)
-            if i < self.num_blocks:
-                X = getattr(self, f"transition{i}")(X)
+        for name, part in self.named_children():
+            if "denseblock" in name or "transition" in name:  # by turns, a dense block first and last
+                X = part(X)
         X = self.pool(self.relu(self.norm(X)))
         return self.classifier(self.flatten(X))
 

@@ -71,7 +71,7 @@ class PreActResNet(Network):
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu1 = nn.ReLU()
         self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if pool else None
-        self.stages = add_stages(self, channels, stages, PreActivation, width, bias=bias)
+        add_stages(self, channels, stages, PreActivation, width, bias=bias)
         last = PreActivation.expansion * scaled(stages[-1][1], width)
         self.bn_last = nn.BatchNorm2d(last)
         self.relu_last = nn.ReLU()
@@ -87,8 +87,9 @@ class PreActResNet(Network):
         X = self.relu1(self.bn1(self.conv1(X)))
         if self.pool1 is not None:
             X = self.pool1(X)
-        for stage in self.stages:  # conv2_x to conv5_x
-            X = getattr(self, stage)(X)
+        for name, stage in self.named_children():
+            if name.endswith("_x"):  # conv2_x to conv5_x
+                X = stage(X)
         X = self.relu_last(self.bn_last(X))
         return self.fc(self.flatten(self.avgpool(X)))
 

@@ -146,7 +146,7 @@ class ResNet(Network):
         self.bn1 = nn.BatchNorm2d(channels)
         self.relu1 = nn.ReLU()
         self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if pool else None
-        self.stages = add_stages(self, channels, stages, block, width, **settings)
+        add_stages(self, channels, stages, block, width, **settings)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
         self.fc = nn.Linear(block.expansion * scaled(stages[-1][1], width), num_classes)
@@ -156,24 +156,23 @@ class ResNet(Network):
         X = self.relu1(self.bn1(self.conv1(X)))
         if self.pool1 is not None:
             X = self.pool1(X)
-        for stage in self.stages:  # conv2_x to conv5_x
-            X = getattr(self, stage)(X)
+        for name, stage in self.named_children():
+            if name.endswith("_x"):  # conv2_x to conv5_x
+                X = stage(X)
         return self.fc(self.flatten(self.avgpool(X)))
 
 
 def add_stages(
     net: nn.Module, in_channels: int, stages: Sequence[Stage], block: type[nn.Module], width: float, **settings: bool
-) -> list[str]:
-    """Give a network its stages of blocks, the first block of each with the stage's stride. Returns their names."""
-    names = [f"conv{number}_x" for number in range(2, 2 + len(stages))]
-    for name, (blocks, channels, stride) in zip(names, stages, strict=True):
+) -> None:
+    """Give a network its stages of blocks, conv2_x and so on; the first block of each has the stage's stride."""
+    for number, (blocks, channels, stride) in enumerate(stages, start=2):
         channels, stride = scaled(channels, width), whole("stride", stride)
         stage = nn.Sequential()
         for i in range(blocks):
             stage.append(block(in_channels, channels, stride if i == 0 else 1, **settings))
             in_channels = block.expansion * channels
-        net.add_module(name, stage)
-    return names
+        net.add_module(f"conv{number}_x", stage)
 
 
 def start(net: nn.Module, zero_init_residual: bool) -> None:
