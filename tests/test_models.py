@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cnnlab import models
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import scaled, side_after
 from cnnlab.shapes import ShapeError
 from cnnlab.trace import trace
 from tests.networks import on_meta
@@ -135,19 +135,29 @@ def test_scaled_channels():
 
 def test_a_setting_that_no_size_can_help_is_refused_as_itself():
     with pytest.raises(ShapeError, match="padding=-1 is below 0"):
-        last_side("Net", 28, [Step("conv1", 5, padding=-1)])
+        models.LeNet(padding=-1)
+    with pytest.raises(ShapeError, match="stride=0 is below 1"):
+        models.ResNet(stages=((1, 8, 0),))
     with pytest.raises(ShapeError, match=r"image_size=28\.5 is not a whole number"):
-        last_side("Net", 28.5, [Step("conv1", 5)])
+        models.LeNet(image_size=28.5)
 
 
-def test_last_side_is_pytorchs():
-    layers = torch.nn.Conv2d(1, 1, 5, stride=2, padding=1), torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True)
-    steps = [Step("conv", 5, stride=2, padding=1), Step("pool", 3, 2, 1, pool=True, ceil_mode=True)]
-    for size in range(3, 40):
-        assert last_side("Net", size, steps) == torch.nn.Sequential(*layers)(torch.zeros(1, 1, size, size)).shape[-1]
+def test_the_side_of_the_last_map_is_pytorchs():
+    layers = {
+        "conv": torch.nn.Conv2d(1, 1, 5, stride=2, padding=1),
+        "relu": torch.nn.ReLU(),
+        "max": torch.nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+        "average": torch.nn.AvgPool2d(2, 1, 1),
+        "adaptive": torch.nn.AdaptiveAvgPool2d(6),
+    }
+    for last in range(1, 1 + len(layers)):
+        chain = dict(list(layers.items())[:last])
+        for size in range(3, 40):
+            out = torch.nn.Sequential(*chain.values())(torch.zeros(1, 1, size, size))
+            assert side_after("Net", size, chain) == out.shape[-1]
 
 
-@pytest.mark.parametrize("name", ["lenet", "bn_lenet", "resnet18"])
+@pytest.mark.parametrize("name", ["lenet", "bn_lenet", "googlenet", "resnet18", "preact_resnet18", "densenet"])
 def test_a_slice_is_the_first_layers_and_nothing_else(name):
     model = models.build(name, image_size=32).eval()
     front, back = model[:2], model[2:]

@@ -87,6 +87,12 @@ def test_five_halvings_need_32_pixels_unless_they_round_up():
         assert model(torch.zeros(2, 1, size, size)).shape == (2, 10)
 
 
+def test_fewer_blocks_leave_a_larger_map():
+    model = models.VGG(1, 10, 32, convs=(1, 2), width=0.1, dense=16)
+    assert model.fc6.in_features == 13 * 8 * 8
+    assert model(torch.zeros(2, 1, 32, 32)).shape == (2, 10)
+
+
 def test_the_small_stem_rounds_up():
     traced = trace(on_meta("vgg16", image_size=28, stem="small"), (1, 1, 28, 28))
     assert sides(traced, ["MaxPool2d"]) == [14, 7, 4, 2, 1]

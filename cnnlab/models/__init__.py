@@ -18,10 +18,7 @@ A file for each paper, from its table to the network:
 
 What several share:
 
-    named      layers in a row, each under a name
-    sides      the side of the last feature map, by which dense layers are sized
-    choices    a setting that is one of a few names
-    start      how weights start
+    shared     layers under names, stems, settings, widths, the side of the last map, the first weights
     weights    weights copied from another implementation
 """
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import NamedTuple
 
 from torch import nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import Network, choose, scaled, side_after
 
 
 class Form(NamedTuple):
@@ -58,51 +55,38 @@ class AlexNet(Network):
         (kernel, stride), (channels, usual, grid) = choose("stem", stem, STEMS), choose("form", form, FORMS)
         if padding is None:
             padding = usual if stem == "paper" else kernel // 2
-        side = last_side("AlexNet", image_size, _steps(kernel, stride, padding))
         c1, c2, c3, c4, c5 = (scaled(c, width) for c in channels)
+        super().__init__()
         # Paper: two GPUs, each with half of the channels, where conv2, conv4 and conv5 read only their own half;
         # and local response normalisation after conv1 and conv2. Both are left out in every later form.
-        layers = OrderedDict(
-            conv1=nn.Conv2d(in_channels, c1, kernel_size=kernel, stride=stride, padding=padding),
-            relu1=nn.ReLU(),
-            pool1=nn.MaxPool2d(kernel_size=3, stride=2),
-            conv2=nn.Conv2d(c1, c2, kernel_size=5, padding=2),
-            relu2=nn.ReLU(),
-            pool2=nn.MaxPool2d(kernel_size=3, stride=2),
-            conv3=nn.Conv2d(c2, c3, kernel_size=3, padding=1),
-            relu3=nn.ReLU(),
-            conv4=nn.Conv2d(c3, c4, kernel_size=3, padding=1),
-            relu4=nn.ReLU(),
-            conv5=nn.Conv2d(c4, c5, kernel_size=3, padding=1),
-            relu5=nn.ReLU(),
-            pool5=nn.MaxPool2d(kernel_size=3, stride=2),
-        )
+        self.conv1 = nn.Conv2d(in_channels, c1, kernel_size=kernel, stride=stride, padding=padding)
+        self.relu1 = nn.ReLU()
+        self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.conv2 = nn.Conv2d(c1, c2, kernel_size=5, padding=2)
+        self.relu2 = nn.ReLU()
+        self.pool2 = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.conv3 = nn.Conv2d(c2, c3, kernel_size=3, padding=1)
+        self.relu3 = nn.ReLU()
+        self.conv4 = nn.Conv2d(c3, c4, kernel_size=3, padding=1)
+        self.relu4 = nn.ReLU()
+        self.conv5 = nn.Conv2d(c4, c5, kernel_size=3, padding=1)
+        self.relu5 = nn.ReLU()
+        self.pool5 = nn.MaxPool2d(kernel_size=3, stride=2)
         if grid is not None:
-            layers["avgpool"], side = nn.AdaptiveAvgPool2d(grid), grid
-        super().__init__(layers | dense_layers(c5 * side * side, dense, num_classes, dropout))
+            self.avgpool = nn.AdaptiveAvgPool2d(grid)
+
+        side = side_after("AlexNet", image_size, dict(self.named_children()))
+        # torchvision drops what goes into fc6 and fc7, not what comes out of them; the same weights fit.
+        self.flatten = nn.Flatten()
+        self.fc6 = nn.Linear(c5 * side * side, dense)
+        self.relu6 = nn.ReLU()
+        self.drop6 = nn.Dropout(dropout)
+        self.fc7 = nn.Linear(dense, dense)
+        self.relu7 = nn.ReLU()
+        self.drop7 = nn.Dropout(dropout)
+        self.fc8 = nn.Linear(dense, num_classes)
 
 
 def alexnet(in_channels: int = 1, num_classes: int = 10, image_size: int = 224, **settings) -> AlexNet:
     """As in the notes: 46,764,746 parameters at 224×224."""
     return AlexNet(in_channels, num_classes, image_size, **settings)
-
-
-def dense_layers(features: int, dense: int, num_classes: int, dropout: float) -> OrderedDict[str, nn.Module]:
-    """What AlexNet and VGG end in. (B, C, H, W) with C·H·W = features -> (B, num_classes)."""
-    # torchvision's AlexNet drops what goes into fc6 and fc7, not what comes out: the same weights fit.
-    return OrderedDict(
-        flatten=nn.Flatten(),
-        fc6=nn.Linear(features, dense),
-        relu6=nn.ReLU(),
-        drop6=nn.Dropout(dropout),
-        fc7=nn.Linear(dense, dense),
-        relu7=nn.ReLU(),
-        drop7=nn.Dropout(dropout),
-        fc8=nn.Linear(dense, num_classes),
-    )
-
-
-def _steps(kernel: int, stride: int, padding: int) -> list[Step]:
-    """The layers that change the side; conv2 to conv5 are padded so that they keep it."""
-    pools = (Step(name, 3, stride=2, pool=True) for name in ("pool1", "pool2", "pool5"))
-    return [Step("conv1", kernel, stride, padding), *pools]

@@ -6,10 +6,8 @@ from collections.abc import Callable, Collection
 
 from torch import nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.lenet import ACTIVATIONS, POOLS, features_side
-from cnnlab.models.named import Network
-from cnnlab.models.sides import scaled
+from cnnlab.models.lenet import ACTIVATIONS, POOLS
+from cnnlab.models.shared import Network, choose, scaled, side_after
 
 HIDDEN = ("conv1", "conv2", "fc1", "fc2")
 # What follows a layer, for each place where batch norm can stand.
@@ -43,29 +41,27 @@ class BNLeNet(Network):
         act, pooling = choose("activation", activation, ACTIVATIONS), choose("pool", pool, POOLS)
         order = choose("norm", norm, ORDERS)
         places = [choose("norm_at", name, dict(zip(HIDDEN, HIDDEN, strict=True))) for name in norm_at]
-        side = features_side(image_size, padding)
         c1, c2, f1, f2 = (scaled(channels, width) for channels in (6, 16, 120, 84))
         super().__init__()
-        for name, layer in (
-            ("conv1", nn.Conv2d(in_channels, c1, kernel_size=5, padding=padding, bias=bias)),
-            ("pool1", pooling(kernel_size=2, stride=2)),
-            ("conv2", nn.Conv2d(c1, c2, kernel_size=5, bias=bias)),
-            ("pool2", pooling(kernel_size=2, stride=2)),
-            ("flatten", nn.Flatten()),
-            ("fc1", nn.Linear(c2 * side * side, f1, bias=bias)),
-            ("fc2", nn.Linear(f1, f2, bias=bias)),
-            ("fc3", nn.Linear(f2, num_classes)),
-        ):
-            self.add_module(name, layer)
-            if name in HIDDEN:
-                self._follow(name, layer, act, order if name in places else ORDERS["none"], norm_layer)
 
-    def _follow(self, name: str, layer: nn.Module, act: type, order: Collection[str], norm_layer) -> None:
-        """Batch norm and activation of one layer, in this order: bn1 and act1 for conv1, up to bn4 and act4 for fc2."""
-        norm_layer = norm_layer or (nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d)
-        for what in order:
-            made = act() if what == "act" else norm_layer(layer.weight.shape[0])
-            self.add_module(f"{what}{HIDDEN.index(name) + 1}", made)
+        def hidden(name: str, layer: nn.Module) -> None:
+            """Add a layer, its batch norm and its activation: bn1 and act1 with conv1, up to bn4 and act4 with fc2."""
+            self.add_module(name, layer)
+            norm = norm_layer or (nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d)
+            for what in order if name in places else ORDERS["none"]:
+                made = act() if what == "act" else norm(layer.weight.shape[0])
+                self.add_module(f"{what}{HIDDEN.index(name) + 1}", made)
+
+        hidden("conv1", nn.Conv2d(in_channels, c1, kernel_size=5, padding=padding, bias=bias))
+        self.pool1 = pooling(kernel_size=2, stride=2)
+        hidden("conv2", nn.Conv2d(c1, c2, kernel_size=5, bias=bias))
+        self.pool2 = pooling(kernel_size=2, stride=2)
+
+        side = side_after("LeNet", image_size, dict(self.named_children()))
+        self.flatten = nn.Flatten()
+        hidden("fc1", nn.Linear(c2 * side * side, f1, bias=bias))
+        hidden("fc2", nn.Linear(f1, f2, bias=bias))
+        self.fc3 = nn.Linear(f2, num_classes)
 
 
 def bn_lenet(in_channels: int = 1, num_classes: int = 10, image_size: int = 28, **settings) -> BNLeNet:

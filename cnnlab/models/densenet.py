@@ -9,19 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network, named
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import STEMS, Network, choose, named, scaled, side_after
 
 # Table 1 of the paper: layers in each dense block, growth rate 32. Each layer is a 1×1 and a 3×3 convolution.
 # Paper: the fourth is named 264, though its table gives 2·(6 + 12 + 64 + 48) + 5 = 265 layers with weights.
 DEPTHS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32), 264: (6, 12, 64, 48)}
-
-STEMS = {
-    "paper": (Step("conv0", 7, stride=2, padding=3), Step("pool0", 3, stride=2, padding=1, pool=True)),
-    "half": (Step("conv0", 3, stride=2, padding=1),),  # for 64 px, or for 28 where time is short
-    "small": (Step("conv0", 3, padding=1),),  # the paper's own for 32 px images
-}
 
 
 class DenseBlock(nn.Module):
@@ -79,11 +71,15 @@ class DenseNet(Network):
         stem: str = "paper",
     ):
         _check(num_convs, compression)
-        stem_steps = choose("stem", stem, STEMS)
-        last_side("DenseNet", image_size, [*stem_steps, *_halvings(len(num_convs) - 1)])
+        kernel_size, stride, has_pool0 = choose("stem", stem, STEMS)
         growth, channels = scaled(growth_rate, width), scaled(stem_channels, width)
         super().__init__()
-        self.stem = _stem(in_channels, channels, stem_steps, bias)
+        self.stem = named(
+            conv0=nn.Conv2d(in_channels, channels, kernel_size, stride, padding=kernel_size // 2, bias=bias),
+            norm0=nn.BatchNorm2d(channels),
+            relu0=nn.ReLU(),
+            pool0=nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if has_pool0 else None,
+        )
         for i, layers in enumerate(num_convs, start=1):
             block = DenseBlock(layers, channels, growth, bottleneck=bottleneck, bias=bias)
             self.add_module(f"denseblock{i}", block)
@@ -92,9 +88,22 @@ class DenseNet(Network):
                 kept = max(1, int(compression * channels))
                 self.add_module(f"transition{i}", transition(channels, kept, bias))
                 channels = kept
+        shrinking = dict(self.stem.named_children())
+        shrinking |= {name: part.pool for name, part in self.named_children() if name.startswith("transition")}
+        side_after("DenseNet", image_size, shrinking)
         self.norm = nn.BatchNorm2d(channels)
-        self.relu, self.pool, self.flatten = nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        self.relu = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
         self.classifier = nn.Linear(channels, num_classes)
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = self.stem(X)
+        for name, part in self.named_children():
+            if "denseblock" in name or "transition" in name:  # by turns, a dense block first and last
+                X = part(X)
+        X = self.pool(self.relu(self.norm(X)))
+        return self.classifier(self.flatten(X))
 
 
 def densenet(in_channels: int = 1, num_classes: int = 10, image_size: int = 96, **settings) -> DenseNet:
@@ -142,23 +151,6 @@ def _bottleneck(c_in: int, c_out: int, bias: bool) -> nn.Sequential:
         relu2=nn.ReLU(),
         conv2=nn.Conv2d(4 * c_out, c_out, kernel_size=3, padding=1, bias=bias),
     )
-
-
-def _stem(c_in: int, c_out: int, steps: tuple[Step, ...], bias: bool) -> nn.Sequential:
-    """Convolution, batch norm, ReLU and, where the stem has one, a pooling."""
-    conv0, *pools = steps
-    stem = named(
-        conv0=nn.Conv2d(c_in, c_out, conv0.kernel, conv0.stride, conv0.padding, bias=bias),
-        norm0=nn.BatchNorm2d(c_out),
-        relu0=nn.ReLU(),
-    )
-    for pool in pools:
-        stem.add_module(pool.name, nn.MaxPool2d(pool.kernel, pool.stride, pool.padding))
-    return stem
-
-
-def _halvings(transitions: int) -> list[Step]:
-    return [Step(f"transition{i}", 2, stride=2, pool=True) for i in range(1, transitions + 1)]
 
 
 def _check(num_convs: tuple[int, ...], compression: float) -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network, named
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import Network, choose, named, scaled, side_after
 
 
 class Block(NamedTuple):
@@ -52,17 +49,18 @@ class FastNet(Network):
         if convolutions not in BODIES:
             raise ValueError(f"convolutions={convolutions!r} is not one of 3, 4; take 3 to be fast, 4 to be better")
         table = (choose("stem", stem, STEMS), *BODIES[convolutions])
-        side = last_side("FastNet", image_size, steps(table))
         super().__init__()
         channels = in_channels
         for number, block in enumerate(table, start=1):
             block = block._replace(channels=scaled(block.channels, width))
             self.add_module(f"block{number}", fast_block(channels, block, batch_norm))
             channels = block.channels
-        self.add_module("flatten", nn.Flatten())
+
+        side = side_after("FastNet", image_size, dict(self.named_modules()))
+        self.flatten = nn.Flatten()
         if dropout:
-            self.add_module("dropout", nn.Dropout(dropout))
-        self.add_module("fc", nn.Linear(channels * side * side, num_classes))
+            self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Linear(channels * side * side, num_classes)
 
 
 def fast(in_channels: int = 1, num_classes: int = 10, image_size: int = 28, **settings) -> FastNet:
@@ -83,13 +81,3 @@ def fast_block(in_channels: int, block: Block, batch_norm: bool = True) -> nn.Se
         norm=nn.BatchNorm2d(block.channels) if batch_norm else None,
         relu=nn.ReLU(),
     )
-
-
-def steps(table: Sequence[Block]) -> list[Step]:
-    """What changes the side of a map, in order."""
-    made = []
-    for number, block in enumerate(table, start=1):
-        made.append(Step(f"block{number}.conv", block.kernel_size, block.stride, block.padding))
-        if block.pool:
-            made.append(Step(f"block{number}.pool", block.pool, stride=block.pool, pool=True))
-    return made

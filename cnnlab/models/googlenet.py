@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
-from cnnlab.models.choices import choose
 from cnnlab.models.inception import Inception, conv_unit, joined_channels
-from cnnlab.models.named import Network, named
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import STEMS, Network, choose, named, scaled, side_after
 
 # Table 1 of the paper, rows "inception (3a)" to "inception (5b)": the reduction stands before what it reduces for.
 STAGES = {
@@ -34,15 +32,9 @@ STAGES = {
 
 # The paper gives the pools' sizes before and after. One padded pixel does it, and so does a last window over the edge.
 POOLS = {
-    "padded": {f"pool{i}": Step(f"pool{i}", 3, stride=2, padding=1, pool=True) for i in (1, 2, 3, 4)},
+    "padded": lambda i: nn.MaxPool2d(kernel_size=3, stride=2, padding=1),
     # Paper: 3×3 in pool4 too; torchvision has 2×2 there.
-    "ceil": {f"pool{i}": Step(f"pool{i}", 2 if i == 4 else 3, 2, pool=True, ceil_mode=True) for i in (1, 2, 3, 4)},
-}
-
-STEMS = {
-    "paper": Step("conv1", 7, stride=2, padding=3),  # with pool1; 1/8 of the side is left for stage 3
-    "half": Step("conv1", 3, stride=2, padding=1),  # no pool1; a quarter: for 64 px, or for 28 where time is short
-    "small": Step("conv1", 3, padding=1),  # no pool1; half of it
+    "ceil": lambda i: nn.MaxPool2d(kernel_size=2 if i == 4 else 3, stride=2, ceil_mode=True),
 }
 
 # torchvision's googlenet, to copy its weights into: GoogLeNet(3, 1000, 224, **TORCHVISION).
@@ -73,32 +65,42 @@ class GoogLeNet(Network):
         eps: float = 1e-5,
         dropout: float = 0.0,
     ):
-        steps = _steps(stem, pools)
-        last_side("GoogLeNet", image_size, list(steps.values()))
-        conv1, c1, c2 = steps["conv1"], scaled(64, width), scaled(192, width)
+        kernel_size, stride, has_pool1 = choose("stem", stem, STEMS)
+        pool = choose("pools", pools, POOLS)
+        pool1, pool2, pool3, pool4 = pool(1) if has_pool1 else None, pool(2), pool(3), pool(4)
+        c1, c2 = scaled(64, width), scaled(192, width)
         settings = {"batch_norm": batch_norm, "block": block, "third_kernel": third_kernel}
         super().__init__()
         # Paper: local response normalisation around the 3×3, and in training two more classifiers, on 4a and 4d;
         # both left out, as in every later reimplementation.
-        self.stage1 = named(
-            conv1=conv_unit(in_channels, c1, conv1.kernel, conv1.stride, batch_norm=batch_norm),
-            pool1=_pool(steps.get("pool1")),
-        )
+        conv1 = conv_unit(in_channels, c1, kernel_size, stride, batch_norm=batch_norm)
+        shrinking = {"conv1": conv1.conv, "pool1": pool1, "pool2": pool2, "pool3": pool3, "pool4": pool4}
+        side_after("GoogLeNet", image_size, shrinking)
+        self.stage1 = named(conv1=conv1, pool1=pool1)
         self.stage2 = named(
             reduce2=conv_unit(c1, c1, 1, batch_norm=batch_norm),
             conv2=conv_unit(c1, c2, 3, batch_norm=batch_norm),
-            pool2=_pool(steps["pool2"]),
+            pool2=pool2,
         )
-        self.stage3, c3 = _stage("stage3", c2, _pool(steps["pool3"]), width, settings)
-        self.stage4, c4 = _stage("stage4", c3, _pool(steps["pool4"]), width, settings)
+        self.stage3, c3 = _stage("stage3", c2, pool3, width, settings)
+        self.stage4, c4 = _stage("stage4", c3, pool4, width, settings)
         self.stage5, c5 = _stage("stage5", c4, nn.AdaptiveAvgPool2d(1), width, settings)
-        self.flatten, self.dropout = nn.Flatten(), nn.Dropout(dropout)  # Paper: 0.4; the notes have none.
+        self.flatten = nn.Flatten()
+        self.dropout = nn.Dropout(dropout)  # Paper: 0.4; the notes have none.
         self.fc = nn.Linear(c5, num_classes)
         for layer in self.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.eps = eps
         if not batch_norm:
             _start_he(self)
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = self.stage1(X)  # convolution and, in the paper's stem, pool1
+        X = self.stage2(X)  # 1×1 and 3×3 convolution, pool2
+        X = self.stage3(X)  # inception 3a and 3b, pool3
+        X = self.stage4(X)  # inception 4a to 4e, pool4
+        X = self.stage5(X)  # inception 5a and 5b, global average
+        return self.fc(self.dropout(self.flatten(X)))
 
 
 def googlenet(in_channels: int = 1, num_classes: int = 10, image_size: int = 96, **settings) -> GoogLeNet:
@@ -116,12 +118,6 @@ def _start_he(model: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
-
-
-def _steps(stem: str, pools: str) -> dict[str, Step]:
-    """The layers that shrink the map, by name and in order; only the paper's stem has a pool1."""
-    steps = {"conv1": choose("stem", stem, STEMS), **choose("pools", pools, POOLS)}
-    return {name: step for name, step in steps.items() if name != "pool1" or stem == "paper"}
 
 
 def _stage(name: str, c_in: int, pool: nn.Module, width: float, settings: dict) -> tuple[nn.Sequential, int]:
@@ -146,7 +142,3 @@ def _narrowed(row: dict, width: float) -> dict:
         name: tuple(scaled(c, width) for c in channels) if isinstance(channels, tuple) else scaled(channels, width)
         for name, channels in row.items()
     }
-
-
-def _pool(step: Step | None) -> nn.MaxPool2d | None:
-    return step and nn.MaxPool2d(step.kernel, step.stride, step.padding, ceil_mode=step.ceil_mode)

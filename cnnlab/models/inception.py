@@ -11,8 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import named
+from cnnlab.models.shared import choose, named
 
 # What stands for one n×n convolution: the kernels (height, width) that see the same n×n pixels.
 KERNELS = {

@@ -6,10 +6,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network
-from cnnlab.models.sides import Step, last_side, scaled
-from cnnlab.models.start import xavier
+from cnnlab.models.shared import Network, choose, scaled, side_after, xavier
 from cnnlab.shapes.sizes import whole
 
 # Kernel, stride and padding of the first convolution. The small one is the paper's own, for images of 32 × 32.
@@ -42,26 +39,22 @@ class NiN(Network):
         dropout: float = 0.5,
     ):
         kernel, stride, padding = choose("stem", stem, STEMS)
-        pools = (Step(name, 3, stride=2, pool=True) for name in ("pool1", "pool2", "pool3"))
-        last_side("NiN", image_size, [Step("block1", kernel, stride, padding), *pools])
         c1, c2, c3 = (scaled(c, width) for c in (96, 256, 384))
         # Paper: three blocks for 32 × 32 images, with dropout after the first two; this is its form for large ones.
-        super().__init__(
-            OrderedDict(
-                block1=nin_block(in_channels, c1, kernel, stride, padding, pointwise=pointwise),
-                pool1=nn.MaxPool2d(kernel_size=3, stride=2),
-                block2=nin_block(c1, c2, kernel_size=5, padding=2, pointwise=pointwise),
-                pool2=nn.MaxPool2d(kernel_size=3, stride=2),
-                block3=nin_block(c2, c3, kernel_size=3, padding=1, pointwise=pointwise),
-                pool3=nn.MaxPool2d(kernel_size=3, stride=2),
-                dropout=nn.Dropout(dropout),
-                block4=nin_block(
-                    c3, num_classes, 3, padding=1, pointwise=pointwise, hidden=last_channels, last_relu=last_relu
-                ),
-                avgpool=nn.AdaptiveAvgPool2d(1),
-                flatten=nn.Flatten(),
-            )
-        )
+        super().__init__()
+        self.block1 = nin_block(in_channels, c1, kernel, stride, padding, pointwise=pointwise)
+        self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.block2 = nin_block(c1, c2, kernel_size=5, padding=2, pointwise=pointwise)
+        self.pool2 = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.block3 = nin_block(c2, c3, kernel_size=3, padding=1, pointwise=pointwise)
+        self.pool3 = nn.MaxPool2d(kernel_size=3, stride=2)
+        self.dropout = nn.Dropout(dropout)
+        last = {"pointwise": pointwise, "hidden": last_channels, "last_relu": last_relu}
+        self.block4 = nin_block(c3, num_classes, kernel_size=3, padding=1, **last)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        shrinking = {"block1": self.block1.conv, "pool1": self.pool1, "pool2": self.pool2, "pool3": self.pool3}
+        side_after("NiN", image_size, shrinking)
         # Paper: as AlexNet, from normal weights set by hand. PyTorch's default is too small for twelve layers without
         # batch norm: it leaves 3e-6 between the scores of different images.
         xavier(self)

@@ -6,13 +6,13 @@ block of all leaves its own BN-ReLU to the stem, and a last BN-ReLU comes before
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from cnnlab.models.named import Network
-from cnnlab.models.resnet import STAGES, Stage, around, features_side, head, out_channels, start, trunk
+from cnnlab.models.resnet import STAGES, Stage, add_stages, around, start
+from cnnlab.models.shared import STEMS, Network, choose, named, scaled
+from cnnlab.shapes.sizes import whole
 
 
 class PreActivation(nn.Module):
@@ -26,13 +26,11 @@ class PreActivation(nn.Module):
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.relu1 = nn.ReLU()
-        self.branch = nn.Sequential(
-            OrderedDict(
-                conv1=nn.Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=bias),
-                bn2=nn.BatchNorm2d(channels),
-                relu2=nn.ReLU(),
-                conv2=nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=bias),
-            )
+        self.branch = named(
+            conv1=nn.Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=bias),
+            bn2=nn.BatchNorm2d(channels),
+            relu2=nn.ReLU(),
+            conv2=nn.Conv2d(channels, channels, kernel_size=3, padding=1, bias=bias),
         )
         # No batch norm behind a projection: that sum is normalised at the start of the next block.
         self.shortcut = around(in_channels, channels, stride, norm=False, bias=bias)
@@ -65,15 +63,35 @@ class PreActResNet(Network):
         bias: bool = False,
         zero_init_residual: bool = False,
     ):
-        features_side("PreActResNet", image_size, stem, stages)
-        layers = trunk(in_channels, stages, PreActivation, width=width, stem=stem, bias=bias)
-        channels = out_channels(stages, PreActivation, width)
-        last = {"bn_last": nn.BatchNorm2d(channels), "relu_last": nn.ReLU()}
-        super().__init__(layers | last | head(channels, num_classes))
+        whole("image_size", image_size)  # a single pixel will do, as for ResNet
+        kernel_size, stem_stride, pool = choose("stem", stem, STEMS)
+        channels = scaled(stages[0][1], width)
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, kernel_size, stem_stride, padding=kernel_size // 2, bias=bias)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
+        self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if pool else None
+        add_stages(self, channels, stages, PreActivation, width, bias=bias)
+        last = PreActivation.expansion * scaled(stages[-1][1], width)
+        self.bn_last = nn.BatchNorm2d(last)
+        self.relu_last = nn.ReLU()
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(last, num_classes)
         # The stem has just applied BN and ReLU; the first block takes that for both of its ways (the paper's appendix).
         first = self.conv2_x[0]
         first.bn1, first.relu1 = nn.Identity(), nn.Identity()
         start(self, zero_init_residual)
+
+    def forward(self, X: Tensor) -> Tensor:
+        X = self.relu1(self.bn1(self.conv1(X)))
+        if self.pool1 is not None:
+            X = self.pool1(X)
+        for name, stage in self.named_children():
+            if name.endswith("_x"):  # conv2_x to conv5_x
+                X = stage(X)
+        X = self.relu_last(self.bn_last(X))
+        return self.fc(self.flatten(self.avgpool(X)))
 
 
 def preact_resnet18(in_channels: int = 1, num_classes: int = 10, image_size: int = 224, **settings) -> PreActResNet:

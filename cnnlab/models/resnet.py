@@ -6,15 +6,12 @@ is under `resnet18_notes`; pre-activation is in `preact`.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network
-from cnnlab.models.sides import Step, last_side, scaled
+from cnnlab.models.shared import STEMS, Network, choose, named, scaled
+from cnnlab.shapes.sizes import whole
 
 # A stage of the network: how many blocks, their channels, and the stride of the first of them.
 Stage = tuple[int, int, int]
@@ -26,21 +23,6 @@ STAGES: dict[int, tuple[Stage, ...]] = {
     50: ((3, 64, 1), (4, 128, 2), (6, 256, 2), (3, 512, 2)),
     101: ((3, 64, 1), (4, 128, 2), (23, 256, 2), (3, 512, 2)),
     152: ((3, 64, 1), (8, 128, 2), (36, 256, 2), (3, 512, 2)),
-}
-
-
-class Stem(NamedTuple):
-    """The layers before the first stage: a convolution, and where `pool` is set a 3×3 max pooling of stride 2."""
-
-    kernel_size: int
-    stride: int
-    pool: bool
-
-
-STEMS = {
-    "paper": Stem(7, 2, pool=True),  # a quarter of the side is left: for 96 and 224 pixels
-    "half": Stem(3, 2, pool=False),  # half of it: for 64 pixels, or for 28 where time is short
-    "small": Stem(3, 1, pool=False),  # all of it, as in the paper's section 4.2 on 32 × 32 images
 }
 
 
@@ -67,14 +49,14 @@ class Residual(nn.Module):
     ):
         super().__init__()
         out = self.expansion * channels
-        self.branch = nn.Sequential(self.layers(in_channels, channels, stride, bias))
+        self.branch = self.make_branch(in_channels, channels, stride, bias)
         self.shortcut = around(in_channels, out, stride, norm=shortcut_norm, bias=bias) if shortcut else None
         self.relu = nn.ReLU()
 
     @staticmethod
-    def layers(in_channels: int, channels: int, stride: int, bias: bool) -> OrderedDict[str, nn.Module]:
+    def make_branch(in_channels: int, channels: int, stride: int, bias: bool) -> nn.Sequential:
         """f, the way through the convolutions."""
-        return OrderedDict(
+        return named(
             conv1=nn.Conv2d(in_channels, channels, kernel_size=3, stride=stride, padding=1, bias=bias),
             bn1=nn.BatchNorm2d(channels),
             relu1=nn.ReLU(),
@@ -99,9 +81,9 @@ class Bottleneck(Residual):
     expansion = 4
 
     @staticmethod
-    def layers(in_channels: int, channels: int, stride: int, bias: bool) -> OrderedDict[str, nn.Module]:
+    def make_branch(in_channels: int, channels: int, stride: int, bias: bool) -> nn.Sequential:
         """f, the way through the convolutions."""
-        return OrderedDict(
+        return named(
             conv1=nn.Conv2d(in_channels, channels, kernel_size=1, bias=bias),
             bn1=nn.BatchNorm2d(channels),
             relu1=nn.ReLU(),
@@ -155,67 +137,42 @@ class ResNet(Network):
     ):
         if zero_init_residual and not shortcut:
             raise ValueError("zero_init_residual=True without shortcuts would pass on only zeros; leave it False here")
-        features_side("ResNet", image_size, stem, stages)
-        around_blocks = {"shortcut": shortcut, "shortcut_norm": shortcut_norm}
-        layers = trunk(in_channels, stages, block, width=width, stem=stem, bias=bias, **around_blocks)
-        super().__init__(layers | head(out_channels(stages, block, width), num_classes))
+        whole("image_size", image_size)  # a single pixel will do: each layer with a stride is padded
+        kernel_size, stem_stride, pool = choose("stem", stem, STEMS)
+        settings = {"shortcut": shortcut, "shortcut_norm": shortcut_norm, "bias": bias}
+        channels = scaled(stages[0][1], width)
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, kernel_size, stem_stride, padding=kernel_size // 2, bias=bias)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu1 = nn.ReLU()
+        self.pool1 = nn.MaxPool2d(kernel_size=3, stride=2, padding=1) if pool else None
+        add_stages(self, channels, stages, block, width, **settings)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(block.expansion * scaled(stages[-1][1], width), num_classes)
         start(self, zero_init_residual)
 
+    def forward(self, X: Tensor) -> Tensor:
+        X = self.relu1(self.bn1(self.conv1(X)))
+        if self.pool1 is not None:
+            X = self.pool1(X)
+        for name, stage in self.named_children():
+            if name.endswith("_x"):  # conv2_x to conv5_x
+                X = stage(X)
+        return self.fc(self.flatten(self.avgpool(X)))
 
-def trunk(
-    in_channels: int,
-    stages: Sequence[Stage],
-    block: type[nn.Module],
-    *,
-    width: float,
-    stem: str,
-    bias: bool,
-    **block_settings: bool,
-) -> OrderedDict[str, nn.Module]:
-    """Stem and stages by the paper's names. (B, in_channels, H, W) -> (B, out_channels(stages, block, width), h, w)."""
-    now = scaled(stages[0][1], width)
-    layers = _stem(choose("stem", stem, STEMS), in_channels, now, bias)
+
+def add_stages(
+    net: nn.Module, in_channels: int, stages: Sequence[Stage], block: type[nn.Module], width: float, **settings: bool
+) -> None:
+    """Give a network its stages of blocks, conv2_x and so on; the first block of each has the stage's stride."""
     for number, (blocks, channels, stride) in enumerate(stages, start=2):
-        stage = layers[f"conv{number}_x"] = nn.Sequential()
+        channels, stride = scaled(channels, width), whole("stride", stride)
+        stage = nn.Sequential()
         for i in range(blocks):
-            stage.append(block(now, scaled(channels, width), stride if i == 0 else 1, bias=bias, **block_settings))
-            now = scaled(channels, width) * block.expansion
-    return layers
-
-
-def _stem(stem: Stem, in_channels: int, channels: int, bias: bool) -> OrderedDict[str, nn.Module]:
-    kernel, stride, pool = stem
-    layers = OrderedDict(
-        conv1=nn.Conv2d(in_channels, channels, kernel_size=kernel, stride=stride, padding=kernel // 2, bias=bias),
-        bn1=nn.BatchNorm2d(channels),
-        relu1=nn.ReLU(),
-    )
-    return layers | ({"pool1": nn.MaxPool2d(kernel_size=3, stride=2, padding=1)} if pool else {})
-
-
-def head(channels: int, num_classes: int) -> OrderedDict[str, nn.Module]:
-    """(B, channels, H, W) -> (B, num_classes)."""
-    return OrderedDict(avgpool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(channels, num_classes))
-
-
-def out_channels(stages: Sequence[Stage], block: type[nn.Module], width: float) -> int:
-    """Channels of the last feature map.
-    >>> out_channels(STAGES[50], Bottleneck, 1.0), out_channels(STAGES[18], Residual, 0.25)
-    (2048, 128)
-    """
-    return scaled(stages[-1][1], width) * block.expansion
-
-
-def features_side(network: str, image_size: int, stem: str, stages: Sequence[Stage]) -> int:
-    """Height and width of the last feature map.
-    >>> features_side("ResNet", 224, "paper", STAGES[18]), features_side("ResNet", 28, "small", STAGES[18])
-    (7, 4)
-    """
-    kernel, stride, pool = choose("stem", stem, STEMS)
-    steps = [Step("conv1", kernel, stride, padding=kernel // 2)]
-    steps += [Step("pool1", 3, stride=2, padding=1, pool=True)] * pool
-    steps += [Step(f"conv{number}_x", 3, stride, padding=1) for number, (*_, stride) in enumerate(stages, start=2)]
-    return last_side(network, image_size, steps)
+            stage.append(block(in_channels, channels, stride if i == 0 else 1, **settings))
+            in_channels = block.expansion * channels
+        net.add_module(f"conv{number}_x", stage)
 
 
 def start(net: nn.Module, zero_init_residual: bool) -> None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from torch import nn
 
-from cnnlab.models.alexnet import dense_layers
-from cnnlab.models.choices import choose
-from cnnlab.models.named import Network
-from cnnlab.models.sides import Step, last_side, scaled
-from cnnlab.models.start import xavier
+from cnnlab.models.shared import Network, choose, scaled, side_after, xavier
 
 # Table 1, columns A, B, D and E: how many convolutions each of the five blocks has, by the number of all layers with
 # weights, which are these and three linear ones. Left out: C is D with three of its kernels 1×1, A-LRN did not help.
@@ -51,16 +45,21 @@ class VGG(Network):
         dropout: float = 0.5,
     ):
         ceil_mode = choose("stem", stem, STEMS)
-        side = features_side(image_size, ceil_mode=ceil_mode)
         channels = [in_channels, *(scaled(c, width) for c in CHANNELS)]
-        blocks = OrderedDict(
-            (
-                f"block{i + 1}",
-                vgg_block(num_convs, channels[i], channels[i + 1], batch_norm=batch_norm, ceil_mode=ceil_mode),
-            )
-            for i, num_convs in enumerate(convs)
-        )
-        super().__init__(blocks | dense_layers(channels[-1] * side * side, dense, num_classes, dropout))
+        super().__init__()
+        for i, num_convs in enumerate(convs):
+            block = vgg_block(num_convs, channels[i], channels[i + 1], batch_norm=batch_norm, ceil_mode=ceil_mode)
+            self.add_module(f"block{i + 1}", block)
+
+        side = side_after("VGG", image_size, dict(self.named_modules()))
+        self.flatten = nn.Flatten()
+        self.fc6 = nn.Linear(channels[len(convs)] * side * side, dense)
+        self.relu6 = nn.ReLU()
+        self.drop6 = nn.Dropout(dropout)
+        self.fc7 = nn.Linear(dense, dense)
+        self.relu7 = nn.ReLU()
+        self.drop7 = nn.Dropout(dropout)
+        self.fc8 = nn.Linear(dense, num_classes)
         # Paper: normal weights of variance 0.01, the deeper nets starting from the trained first layers of the 11;
         # "after the paper submission" it found that Glorot and Bengio's start needs no such help.
         xavier(self)
@@ -81,15 +80,6 @@ def vgg_block(
         in_channels = out_channels
     block.add_module("pool", nn.MaxPool2d(kernel_size=2, stride=2, ceil_mode=ceil_mode))
     return block
-
-
-def features_side(image_size: int, *, ceil_mode: bool = False) -> int:
-    """Height and width of the last feature map.
-    >>> features_side(224), features_side(32), features_side(28, ceil_mode=True)
-    (7, 1, 1)
-    """
-    steps = [Step(f"block{i}.pool", 2, stride=2, pool=True, ceil_mode=ceil_mode) for i in range(1, len(CHANNELS) + 1)]
-    return last_side("VGG", image_size, steps)
 
 
 def vgg11(in_channels: int = 1, num_classes: int = 10, image_size: int = 224, **settings) -> VGG:
