@@ -123,3 +123,18 @@ def test_the_smallest_size_works():
 def test_choices_that_cannot_be(settings, sentence):
     with pytest.raises(ValueError, match=sentence):
         models.BNLeNet(**settings)
+
+
+def test_a_norm_layer_that_draws_leaves_the_other_layers_their_start():
+    class Drawn(nn.Module):
+        def __init__(self, channels):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(channels))
+
+    starts = []
+    for settings in ({"norm": "none"}, {"norm_layer": Drawn}):
+        torch.manual_seed(0)
+        net = models.BNLeNet(**settings)
+        starts.append([getattr(net, name).weight for name in ("conv1", "conv2", "fc1", "fc2", "fc3")])
+    for one, other in zip(*starts, strict=True):
+        assert torch.equal(one, other)

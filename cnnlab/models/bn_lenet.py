@@ -42,26 +42,31 @@ class BNLeNet(Network):
         order = choose("norm", norm, ORDERS)
         places = [choose("norm_at", name, dict(zip(HIDDEN, HIDDEN, strict=True))) for name in norm_at]
         c1, c2, f1, f2 = (scaled(channels, width) for channels in (6, 16, 120, 84))
+        features = {
+            "conv1": nn.Conv2d(in_channels, c1, kernel_size=5, padding=padding, bias=bias),
+            "pool1": pooling(kernel_size=2, stride=2),
+            "conv2": nn.Conv2d(c1, c2, kernel_size=5, bias=bias),
+            "pool2": pooling(kernel_size=2, stride=2),
+        }
+        side = side_after("LeNet", image_size, features)
+        classifier = {
+            "flatten": nn.Flatten(),
+            "fc1": nn.Linear(c2 * side * side, f1, bias=bias),
+            "fc2": nn.Linear(f1, f2, bias=bias),
+            "fc3": nn.Linear(f2, num_classes),
+        }
         super().__init__()
-
-        def hidden(name: str, layer: nn.Module) -> None:
-            """Add a layer, its batch norm and its activation: bn1 and act1 with conv1, up to bn4 and act4 with fc2."""
+        for name, layer in (features | classifier).items():
             self.add_module(name, layer)
-            norm = norm_layer or (nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d)
-            for what in order if name in places else ORDERS["none"]:
-                made = act() if what == "act" else norm(layer.weight.shape[0])
-                self.add_module(f"{what}{HIDDEN.index(name) + 1}", made)
+            if name in HIDDEN:
+                self._follow(name, layer, act, order if name in places else ORDERS["none"], norm_layer)
 
-        hidden("conv1", nn.Conv2d(in_channels, c1, kernel_size=5, padding=padding, bias=bias))
-        self.pool1 = pooling(kernel_size=2, stride=2)
-        hidden("conv2", nn.Conv2d(c1, c2, kernel_size=5, bias=bias))
-        self.pool2 = pooling(kernel_size=2, stride=2)
-
-        side = side_after("LeNet", image_size, dict(self.named_children()))
-        self.flatten = nn.Flatten()
-        hidden("fc1", nn.Linear(c2 * side * side, f1, bias=bias))
-        hidden("fc2", nn.Linear(f1, f2, bias=bias))
-        self.fc3 = nn.Linear(f2, num_classes)
+    def _follow(self, name: str, layer: nn.Module, act: type, order: Collection[str], norm_layer) -> None:
+        """Add batch norm and activation of one layer in this order: bn1 and act1 for conv1, to bn4 and act4 for fc2."""
+        norm_layer = norm_layer or (nn.BatchNorm2d if isinstance(layer, nn.Conv2d) else nn.BatchNorm1d)
+        for what in order:
+            made = act() if what == "act" else norm_layer(layer.weight.shape[0])
+            self.add_module(f"{what}{HIDDEN.index(name) + 1}", made)
 
 
 def bn_lenet(in_channels: int = 1, num_classes: int = 10, image_size: int = 28, **settings) -> BNLeNet:
