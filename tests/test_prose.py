@@ -383,8 +383,11 @@ ROWS = {
         ),
         (
             "augment-explain",
-            "and mirroring # to #, in all three",
-            within(of(losses, out("augment-train", "none judged as it is # # #", "flip judged as it is # # #"))),
+            "and mirroring up to #;",
+            of(
+                lambda *pairs: max(losses(*pairs)),
+                out("augment-train", "none judged as it is # # #", "flip judged as it is # # #"),
+            ),
         ),
         ("test-answer", "Here it came to #, a", out("test", "test accuracy #,")),
         ("test-answer", "with # parameters instead", out("journal", "small stem 28×28 #")),
