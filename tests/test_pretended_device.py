@@ -7,7 +7,6 @@ from functools import wraps
 import numpy as np
 import pytest
 import torch
-from cnnlab.measure.reference.rows import rows
 from torch import nn
 
 from cnnlab import models
@@ -15,6 +14,7 @@ from cnnlab.explore import FeatureMapExplorer
 from cnnlab.explore.training.running import Run as ExplorerRun
 from cnnlab.explore.training.running import train as train_in_thread
 from cnnlab.measure.journal import remember
+from cnnlab.measure.recipes import rows
 from cnnlab.measure.record import Mirrored
 from cnnlab.measure.reference import measure as measuring
 from cnnlab.plots import feature_maps
