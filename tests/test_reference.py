@@ -246,7 +246,7 @@ def test_the_command_refuses_in_a_sentence(words, sentence, tmp_path):
 def test_the_command_measures_and_writes(monkeypatch, quick, tiny_data, tmp_path):
     monkeypatch.setattr(command, "load", lambda row, device: tiny_data)
     monkeypatch.setattr(measuring, "step_memory", lambda *args, **settings: 0)
-    both = {kind: dataclasses.replace(quick, recipe=kind) for kind in KINDS}
+    both = {kind: dataclasses.replace(quick, kind=kind) for kind in KINDS}
     monkeypatch.setattr(command, "rows", lambda network, device_type: both)
     said = []
     command.main(["--networks", "lenet", "--seeds", "1", "--device", "cpu", "--out", str(tmp_path)], said.append)
