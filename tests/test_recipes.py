@@ -9,13 +9,24 @@ import torch
 from cnnlab import models
 from cnnlab.device import PRECISIONS
 from cnnlab.measure import recipes
-from cnnlab.measure.recipes import CHAPTERS, NOTES, PUBLISHED, chapter_recipe, every
+from cnnlab.measure.recipes import CHAPTERS, NOTES, PUBLISHED, RECORD, chapter_recipe, rows
 from cnnlab.train import init_xavier
 from cnnlab.train.optim import RULES
 from tests.notebooks import FOLDER, code_cells, read
 
 SIZES = pytest.mark.parametrize("size", ["quick", "full"])
 EACH = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+def every():
+    """All recipes there are."""
+    for network in NOTES:
+        for device_type in ("cpu", "cuda"):
+            yield from rows(network, device_type).values()
+    for both in CHAPTERS.values():
+        for found in both:
+            yield from found
+    yield from RECORD.values()
 
 
 def test_every_recipe_builds_and_has_settings_that_fit_takes():

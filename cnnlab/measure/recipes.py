@@ -6,7 +6,6 @@ trains, RECORD the recipes of the record in chapter 14.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
@@ -358,14 +357,3 @@ RECORD = {
         epochs=19, lr=0.01, batch_size=128, weight_decay=0.05,
     ),
 }  # fmt: skip
-
-
-def every() -> Iterable[Recipe]:
-    """All recipes there are."""
-    for network in NOTES:
-        for device_type in ("cpu", "cuda"):
-            yield from rows(network, device_type).values()
-    for both in CHAPTERS.values():
-        for found in both:
-            yield from found
-    yield from RECORD.values()
