@@ -15,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 # Tests run in several processes at once, each with its share of the cores; a notebook or module stays in one of them.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadscope
+PARALLEL ?= -n auto --maxprocesses 4 --max-worker-restart 0 --dist loadscope
 READY := $(VENV)/ready
 # nbgrader lies apart: beside the rest it would put its own menus into every learner's JupyterLab.
 TEACH := $(VENV)/teach

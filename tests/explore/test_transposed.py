@@ -19,8 +19,8 @@ from cnnlab.explore.conv.compute import torch_output
 from cnnlab.explore.conv.transposed import RULES, hint, length, slips
 from cnnlab.explore.kit import presets
 from cnnlab.trace import trace
+from tests.explore.test_explore import side
 from tests.pictures import SVG, cells, check_labels
-from tests.test_explore import side
 
 SETTINGS = {
     "size": side(1, 9),

@@ -26,8 +26,8 @@ from cnnlab.explore import (
 from cnnlab.explore.kit import limits
 from cnnlab.explore.kit.base import LONGEST_KERNEL, LONGEST_SIDE, Real, Sides, Whole, read, said
 from tests import jupyterlab
+from tests.explore.test_every_explorer import each_explorer, made
 from tests.pictures import cells
-from tests.test_every_explorer import each_explorer, made
 
 MOST_SVG = 10**6  # letters
 LARGE = [5000, 10**6, 10**30, 10**5000]

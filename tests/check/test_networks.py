@@ -25,7 +25,7 @@ from cnnlab.check.frame.networks import (
     uses,
 )
 from cnnlab.check.frame.verdict import Wrong
-from tests.test_exercises import EXERCISES, cells_of, judge, own_progress  # noqa: F401 - a fixture
+from tests.check.test_exercises import EXERCISES, cells_of, judge, own_progress  # noqa: F401 - a fixture
 
 VGG = "D = (2, 2, 3, 3, 3)\nE = (2, 2, 4, 4, 4)\n"
 UNIT = "nn.Sequential(nn.Conv2d(a, b, k, padding=k // 2, bias=False), nn.BatchNorm2d(b), nn.ReLU())"

@@ -26,7 +26,7 @@ SETUP = (
     "images = blobs(60, 2, 'valid')\ndata = FashionMNIST(blobs(600, 1), images, images, 'drawn')"
 )
 CELLS = [
-    f"import sys\nsys.path.insert(0, {str(Path(__file__).parent.parent)!r})\n{SETUP}",
+    f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\n{SETUP}",
     "maps = FeatureMapExplorer(lenet, images, layer='act1')\nmaps",
     "runs = TrainingExplorer(fit, data, images=600, epochs=2, batch_size=100)\nruns",
 ]

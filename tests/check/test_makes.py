@@ -11,8 +11,8 @@ from torch import nn
 from cnnlab import check
 from cnnlab.check.catalogue import ENTRIES
 from cnnlab.data import FashionMNIST
+from tests.check.test_exercises import cells_of, own_progress  # noqa: F401 - a fixture
 from tests.remembered import TRAININGS, beside_training
-from tests.test_exercises import cells_of, own_progress  # noqa: F401 - a fixture
 
 # One way to write a truth value, a whole number, a number and a collection each; how exact a tensor's numbers are.
 MAKES = {

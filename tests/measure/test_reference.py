@@ -24,7 +24,7 @@ from tests.conftest import blobs
 
 pytestmark = pytest.mark.slow  # a reference is measured: two seeds are trained
 
-RESULTS = Path(__file__).parent.parent / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 QUICK = {"epochs": 4, "lr": 5e-3, "batch_size": 50, "optimizer": "adamw"}
 
 

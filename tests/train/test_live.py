@@ -11,7 +11,7 @@ from cnnlab.draw.curve import BOTTOM, SIDES, WIDTH, nice_ticks, training_curve
 from cnnlab.train import fit, live
 from cnnlab.train.history import Epoch, History
 from cnnlab.train.live import NotebookProgress, Silent, TerminalProgress, pick_progress
-from tests.test_train import QUICK, small
+from tests.train.test_train import QUICK, small
 
 SETTINGS = {"model": "LeNet", "data": "Fashion-MNIST", "epochs": 3, "train_images": 100, "batch_size": 10}
 

@@ -184,7 +184,7 @@ def test_a_long_thin_picture_takes_its_own_pixels_and_little_more(tmp_path, wide
     )
     run = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "long.png")],
-        cwd=Path(__file__).parent.parent,
+        cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=True,

@@ -266,7 +266,7 @@ def test_interrupting_before_the_first_step_gives_the_history_too(tiny_data, mon
 def test_an_interrupt_does_not_break_off_an_import(tmp_path, monkeypatch):
     """What is broken off in the middle would be half there: torch's compiler cannot be imported a second time then."""
     (tmp_path / "slow_module.py").write_text(
-        "import _thread\nfrom tests.test_train import GATE\n_thread.interrupt_main()\nwhole = GATE.wait(60)\n"
+        "import _thread\nfrom tests.train.test_train import GATE\n_thread.interrupt_main()\nwhole = GATE.wait(60)\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it

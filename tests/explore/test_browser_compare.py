@@ -7,7 +7,7 @@ import pytest
 
 from cnnlab.explore import CompareExplorer
 from tests import jupyterlab
-from tests.test_browser_explorer import slider, watch, widget_messages
+from tests.explore.test_browser_explorer import slider, watch, widget_messages
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(jupyterlab.why_not()), reason=str(jupyterlab.why_not()))]
 

@@ -25,7 +25,7 @@ from cnnlab.train.live import Silent
 from cnnlab.train.seeding import own_random
 from tests.conftest import blobs
 from tests.pretended import On, Pretended
-from tests.test_train import StopAt, small
+from tests.train.test_train import StopAt, small
 
 pytestmark = pytest.mark.slow  # networks are trained on the pretended device
 
