@@ -3,6 +3,7 @@
 import random
 import sys
 import textwrap
+import threading
 import time
 
 import numpy as np
@@ -185,6 +186,43 @@ def test_what_an_answer_is_made_of_runs_within_the_limit(make, monkeypatch):
         started = time.monotonic()
         assert exercise(*answers).state == "wrong"
         assert time.monotonic() - started < 8
+
+
+class Tracing:
+    """A coverage tool in pure Python: it takes its lock and gives it back without a `finally`, as coverage.py does."""
+
+    __module__ = "measuring.lines"
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        # The function that holds the lock stands in the tool's own module, as the frames of a real one do.
+        held = {"__name__": self.__module__, "lock": self.lock}
+        exec("def hold():\n    lock.acquire()\n    for _ in range(1_000):\n        pass\n    lock.release()", held)
+        self.hold = held["hold"]
+
+    def __call__(self, frame, event, value):
+        if event == "line" and frame.f_code is counts_slowly.__code__:
+            self.hold()
+        return self
+
+
+def counts_slowly(*_):
+    while True:
+        pass
+
+
+@pytest.mark.slow
+def test_a_tool_that_traces_the_answer_is_not_stopped_while_it_holds_its_lock(monkeypatch):
+    monkeypatch.setattr(calling, "slowness", lambda: 1.0)
+    monkeypatch.setattr(check.padding.out_size, "seconds", 0.2)
+    tool, before = Tracing(), sys.gettrace()
+    sys.settrace(tool)
+    try:
+        verdict = check.padding.out_size(counts_slowly)
+    finally:
+        sys.settrace(before)
+    assert "Nothing came back within 0.2 s" in verdict.sentence
+    assert tool.lock.acquire(timeout=1)
 
 
 def test_settled_values():

@@ -96,10 +96,27 @@ def _inside(compute: Callable[[], object]) -> object:
     return settled(compute())
 
 
-def _is_inside(frame: FrameType | None) -> bool:
+def _is_inside(frame: FrameType | None, tool: str = "") -> bool:
+    """Whether this frame belongs to the answer, so that it may be stopped here.
+
+    tool: the package of a coverage tool or debugger that traces the answer. It may hold a lock at this moment, and
+    would wait for it for ever if it were stopped; it gets to finish first.
+    """
     while frame is not None and frame.f_code is not _inside.__code__:
+        if tool and _package(frame.f_globals.get("__name__") or "") == tool:
+            return False
         frame = frame.f_back
     return frame is not None
+
+
+def _tracing_tool() -> str:
+    """The package of the tool that traces this thread, as in "coverage"; empty where there is none."""
+    tracer = sys.gettrace()
+    return _package(getattr(tracer, "__module__", None) or type(tracer).__module__) if tracer else ""
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def settled(value: object) -> object:
@@ -266,11 +283,11 @@ def time_limit(clock: Clock) -> Iterator[None]:
 @contextlib.contextmanager
 def _by_signal(clock: Clock) -> Iterator[None]:
     """Wakes even a sleeping call."""
-    ticks = 0
+    ticks, tool = 0, _tracing_tool()
 
     def stop(_, frame):
         nonlocal ticks
-        if not _is_inside(frame) or not clock.over():
+        if not _is_inside(frame, tool) or not clock.over():
             return
         ticks += 1
         if ticks > 1:
@@ -316,11 +333,11 @@ def _disarm() -> None:
 @contextlib.contextmanager
 def _by_thread(clock: Clock) -> Iterator[None]:
     """Where there is no alarm (Windows, or not the main thread): raised between two steps of Python."""
-    over, target = threading.Event(), threading.get_ident()
+    over, target, tool = threading.Event(), threading.get_ident(), _tracing_tool()
 
     def stop():
         while not over.wait(0.05):
-            if _is_inside(sys._current_frames().get(target)) and clock.over():
+            if _is_inside(sys._current_frames().get(target), tool) and clock.over():
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(target), ctypes.py_object(TimeUp))
 
     thread = threading.Thread(target=stop, daemon=True)
