@@ -4,7 +4,7 @@
     frame      what runs an answer, compares it, and shows the verdict
     teach      for teachers: exercises handed out and graded
 
-The checkers of each chapter, a folder where they are many:
+The exercises of each chapter:
 
     convolution  chapter 01
     padding      chapter 02
