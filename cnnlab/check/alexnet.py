@@ -64,7 +64,7 @@ CURVE = Asked(
 )
 
 
-@exercise
+@exercise("More epochs, next to LeNet", level=2, minutes=20)
 def more_epochs(run, curve, about_gain, about_last) -> str:
     last, gains = measure_all(run, curve, CURVE).values()
     conclude(about_gain, gains, "about_gain")
@@ -139,7 +139,7 @@ def expect_alexnet(run, model: nn.Module) -> None:
         )
 
 
-@exercise
+@exercise("A small AlexNet for 28 × 28", level=3, minutes=30)
 def small_alexnet(run, small_alexnet) -> str:
     model = build(run, small_alexnet, shape=IMAGES)
     expect_shape(run, model, (8, 1, 28, 28), (8, 10))
@@ -251,7 +251,7 @@ def _as_long(one: float, other: float) -> bool:
     return 1 / TIMES < one / other < TIMES
 
 
-@exercise
+@exercise("Batch size: accuracy, time and memory", level=2, minutes=25)
 def batch_size(run, measured, about_accuracy, about_time, about_memory) -> str:
     accuracy, seconds, memory = measure_all(run, measured, MEASURED).values()
     expect_memory(memory)
@@ -329,7 +329,7 @@ def expect_dropout(run, model: nn.Module, p: float, call: str) -> None:
 DROPOUT = Asked("alexnet.lenet_dropout", "gap", (0.0, 0.5), images=300, valid=300, numbers={"gap": OTHER})
 
 
-@exercise
+@exercise("LeNet with ReLU and dropout", level=2, minutes=20)
 def lenet_dropout(run, lenet_dropout, gap, conclusion) -> str:
     for p in (0.5, 0.2):
         for expect in (expect_relu_lenet, partial(expect_dropout, p=p)):
@@ -354,7 +354,7 @@ def gap_of(run, overfit, images: int, seed: int) -> tuple[float, float, int]:
     return evaluate(model, data.train.subset(images)), evaluate(model, data.valid), notes.steps
 
 
-@exercise
+@exercise("Make AlexNet over-fit", level=2, minutes=20)
 def overfit(run, overfit, conclusion) -> str:
     gaps = {f"{images:,} images": [] for images in (SCARCE, PLENTY)}
     steps = {}

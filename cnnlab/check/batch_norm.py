@@ -76,7 +76,7 @@ def moved(into_mean: float = 0, into_shift: float = 0):
     return slip
 
 
-@exercise
+@exercise("Is the bias needed?", level=1, minutes=10)
 def bias_needed(run, without_bias, redundant) -> str:
     def outputs(conv, norm):
         kept = copy.deepcopy((conv, norm))
@@ -149,7 +149,7 @@ def _listed(rate: object) -> float | None:
     return next((each for each in RATES if number is not None and math.isclose(number, each, rel_tol=1e-6)), None)
 
 
-@exercise
+@exercise("The largest learning rate", level=2, minutes=20)
 def largest_rate(run, accuracy, largest) -> str:
     filled(largest)
     if not isinstance(largest, dict) or set(largest) != set(NORMS):
@@ -224,7 +224,7 @@ def expect_norms(run, lenet, places, order) -> None:
     expect_gradients(run, made(), shape)
 
 
-@exercise
+@exercise("Batch norm in other places", level=2, minutes=20)
 def elsewhere(run, lenet, accuracy, after, convolutions_only) -> str:
     for places, order in (
         ((), "before"),
@@ -262,7 +262,7 @@ def normalised(X, mean, var, part):
     return (X - (mean if part != "variance" else 0)) / spread
 
 
-@exercise
+@exercise("Mean only, variance only, no γ and β", level=2, minutes=20)
 def parts(run, normalise, accuracy, mean_only, variance_only, without_scale) -> str:
     draw, calls = torch.Generator().manual_seed(0), []
     for part in PARTS[:3]:
@@ -427,7 +427,7 @@ def expect_global(run: Runner, global_norm: Callable) -> None:
         raise
 
 
-@exercise
+@exercise("Global statistics in training", level=3, minutes=20)
 def global_statistics(run, global_norm, accuracy, conclusion) -> str:
     filled(global_norm)
     expect_global(run, global_norm)
@@ -452,7 +452,7 @@ ACCURACIES = Asked(
 )
 
 
-@exercise
+@exercise("Batch norm against dropout", level=2, minutes=20)
 def against_dropout(run, accuracies, accuracy, gap) -> str:
     filled(accuracy, gap)
     found, gaps = measure_all(run, accuracies, ACCURACIES).values()
@@ -461,7 +461,7 @@ def against_dropout(run, accuracies, accuracy, gap) -> str:
     return f"Accuracy: {first} Gap: {second}"
 
 
-@exercise
+@exercise("Three bugs in a batch norm", level=3, minutes=25)
 def find_bugs(run, corrected) -> str:
     for shape in SHAPES:
         channels = shape[1]

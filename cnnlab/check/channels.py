@@ -59,7 +59,7 @@ def backward_counts(c_in, c_out, h, w, k, s, p) -> tuple[int, int]:
     return count, count + Y.numel()  # the bias: its gradient adds up what comes back to every output
 
 
-@exercise
+@exercise("Count what a layer computes, forward and backward", level=2, minutes=20)
 def count_operations(run, forward, backward) -> str:
     def twice(count: Callable) -> Callable:
         return lambda *layer: (count(*layer), count(*layer))
@@ -108,7 +108,7 @@ def padded_ratio(n: int, k: int, p: int) -> float:
     return twice / once
 
 
-@exercise
+@exercise("Twice the channels, twice the padding", level=1, minutes=10)
 def cost_ratios(run, channels_ratio, padding_ratio) -> str:
     number(
         channels_ratio,
@@ -147,7 +147,7 @@ def saved_macs(c_in: int, mid: int, c_out: int, n: int, k: int) -> int:
     return direct - torchs_macs(conv(c_in, mid, 1), conv(mid, c_out, k, 1, k // 2), **at)[0]
 
 
-@exercise
+@exercise("What a 1 × 1 kernel saves", level=1, minutes=10)
 def one_by_one_saving(run, share, saved) -> str:
     number(
         share,
@@ -233,7 +233,7 @@ def triple_differs(triple: object) -> None:
         )
 
 
-@exercise
+@exercise("Are two ways of computing exactly equal?", level=2, minutes=15)
 def exactly_equal(run, triple, same_to_rounding, reason) -> str:
     triple_differs(triple)
     cases = two_ways()
@@ -305,7 +305,7 @@ def by_columns(X, K, stride, padding, pixels_first: str):
     return (rows @ columns).reshape(convolve(X, K, stride, padding).shape)
 
 
-@exercise
+@exercise("A k × k convolution by one matrix product", level=2, minutes=20)
 def by_matrix(run, conv_by_matmul) -> str:
     def across(X, K, stride, padding):
         Y = convolve(X, K, stride, padding)
@@ -385,7 +385,7 @@ def impossible_set(given: object) -> None:
             raise Wrong(f"One convolution cannot do it with {name!r}. {sentence}", got=value_text(sorted(given)))
 
 
-@exercise
+@exercise("Two kernels in one", level=3, minutes=25)
 def compose(run, compose, impossible, converse) -> str:
     draw = seeded(8)
     rows = [
@@ -462,7 +462,7 @@ def square_blocks(weight: torch.Tensor, groups: int) -> torch.Tensor:
     return placed(weight, groups, lambda o: slice((at := min(o // side, groups - 1) * side), at + side))
 
 
-@exercise
+@exercise("Groups as a block-diagonal matrix", level=2, minutes=15)
 def groups_block(run, block_diagonal, reached) -> str:
     draw = seeded(9)
     rows = [

@@ -96,7 +96,7 @@ def finds(K: torch.Tensor, name: str, seen: str, unseen: str, hints: dict[str, s
         )
 
 
-@exercise
+@exercise("Kernels for horizontal and diagonal edges", level=1, minutes=10)
 def diagonal_edges(run, horizontal, diagonal) -> str:
     K = kernel(horizontal, "horizontal")
     finds(
@@ -130,7 +130,7 @@ def by_fourier(X: torch.Tensor, K: torch.Tensor) -> torch.Tensor:
     return full[K.shape[0] - 1 : X.shape[0], K.shape[1] - 1 : X.shape[1]]
 
 
-@exercise
+@exercise("True convolution from cross-correlation", level=1, minutes=5)
 def true_convolution(run, true_conv) -> str:
     draw = seeded(1)
     sides = [((2, 3), (1, 2)), ((4, 4), (2, 2)), ((5, 6), (3, 3)), ((6, 5), (2, 4)), ((9, 7), (4, 1))]
@@ -200,7 +200,7 @@ def shapes(*given: torch.Tensor) -> str:
     return f"gradients(X, K, G) of shapes {', '.join(sizes(value.shape) for value in given)}"
 
 
-@exercise
+@exercise("The gradient through a loop", level=2, minutes=20)
 def loop_gradient(run, corr2d, gradients) -> str:
     draw = seeded(2)
     sides = [((2, 2), (1, 2)), ((3, 3), (2, 2)), ((4, 5), (3, 2)), ((6, 4), (2, 3))]
@@ -264,7 +264,7 @@ def never_skips(K: torch.Tensor, H: int, W: int) -> torch.Tensor:
     return T
 
 
-@exercise
+@exercise("Cross-correlation as a matrix product", level=3, minutes=30)
 def as_matrix(run, im2col, toeplitz) -> str:
     draw = seeded(3)
     sides = [((2, 3), (1, 2)), ((3, 3), (2, 2)), ((4, 5), (3, 2)), ((5, 4), (2, 3)), ((7, 6), (3, 3)), ((3, 4), (3, 4))]
@@ -321,7 +321,7 @@ def dense_slip(layer: nn.Linear, h: int, w: int, mine: torch.Tensor, X: torch.Te
     return "the weights are right; the bias is still the random one" if free else ""
 
 
-@exercise
+@exercise("Edges by a fully connected layer", level=2, minutes=15)
 def dense_edges(run, dense_layer, weights) -> str:
     generator = torch.Generator().manual_seed(4)
     for h, w in [(1, 2), (2, 3), (3, 3), (4, 6), (7, 5)]:
@@ -473,7 +473,7 @@ def fewest_taps(d: int) -> int:
     raise AssertionError(f"no kernel of up to {2 * d + 2} taps gives a derivative of order {d}")
 
 
-@exercise
+@exercise("Blur, second and directional derivative", level=2, minutes=20)
 def derivatives(run, blur, second, directional, smallest) -> str:
     blurs(blur)
     second_derivative(second)
@@ -551,7 +551,7 @@ def learns(run, learn) -> None:
         raise Wrong(f"The kernel is not found; its mean squared error is {error:.3g}.", slip=slip, **shown)
 
 
-@exercise
+@exercise("Learn a kernel, and know when you cannot", level=3, minutes=25)
 def learn_kernel(run, learn, recoverable) -> str:
     learns(run, learn)
 

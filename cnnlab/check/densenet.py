@@ -40,7 +40,7 @@ def dense_pairs(c_in: int, growth: int, layers: int) -> list[tuple[int, int]]:
     return [(c_in + i * growth, growth) for i in range(layers)]
 
 
-@exercise
+@exercise("Why fewer parameters than ResNet", level=2, minutes=15)
 def fewer_parameters(run, dense_weights, residual_weights, times, reason) -> str:
     draw = random.Random(3)
     ends = [(40, 20, 7)] * 30 + [(2_000, 200, 60)] * 10
@@ -109,7 +109,7 @@ def handed_on(model: nn.Module, X: torch.Tensor) -> int:
 NETWORKS = {"ResNet-18": "resnet18_notes", "DenseNet": "densenet"}
 
 
-@exercise(fresh=True)
+@exercise("Memory at 224 against ResNet", level=2, minutes=20, fresh=True)
 def memory(run, kept, times, images) -> str:
     torch.manual_seed(0)
     small = [
@@ -222,7 +222,7 @@ MISTAKES = {
 }
 
 
-@exercise
+@exercise("DenseNet-121, 169, 201 and 264", level=2, minutes=20)
 def table(run, densenet, layers_264) -> str:
     for depth in TABLE:
         _expect_published(run, densenet, depth)
@@ -283,7 +283,7 @@ def _expect_torchvisions(run: Runner, densenet) -> None:
 POOLS = Asked("densenet.transition", "accuracy", ("avg", "max"))
 
 
-@exercise
+@exercise("Why average in the transition", level=2, minutes=15)
 def transition(run, cheap, for_max, accuracy, conclusion) -> str:
     draw, calls = torch.Generator().manual_seed(0), []
     for shape, c_out in (((1, 2, 2, 2), 1), ((2, 3, 4, 6), 2), ((1, 4, 8, 4), 3), ((3, 2, 7, 5), 2)):
@@ -371,7 +371,7 @@ def in_any_order(model: nn.Module) -> None:
 MLPS = Asked("densenet.dense_mlp", "accuracy", ("plain", "dense"))
 
 
-@exercise
+@exercise("The idea in a network without convolutions", level=3, minutes=25)
 def dense_mlp(run, dense_mlp, accuracy, conclusion) -> str:
     for sizes_ in ((12, 5, 1, 3), (7, 4, 3, 2), (784, 16, 8, 10)):
         expect_mlp(run, dense_mlp, *sizes_)

@@ -82,7 +82,7 @@ def torchvisions(c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c
     return block
 
 
-@exercise
+@exercise("An Inception block with batch norm", level=2, minutes=20)
 def with_batch_norm(run, inception_bn) -> str:
     def made():
         return build(run, inception_bn, C_IN, *WIDTHS.values(), shape=SHAPE)
@@ -187,7 +187,7 @@ def mistakes(make: Callable[..., nn.Module], ways: Mapping[str, dict] = MISTAKES
     return found
 
 
-@exercise
+@exercise("Factorised convolutions", level=2, minutes=20)
 def factorised(run, inception_v3, asymmetric) -> str:
     def made():
         return build(run, inception_v3, C_IN, *WIDTHS.values(), shape=SHAPE)
@@ -279,7 +279,7 @@ ADDED_MISTAKES = MISTAKES | {
 }
 
 
-@exercise
+@exercise("An Inception block with a shortcut", level=2, minutes=20)
 def residual_inception(run, residual_inception) -> str:
     def made():
         return build(run, residual_inception, C_IN, *WIDTHS.values(), shape=SHAPE)
@@ -344,7 +344,7 @@ def back(step, least: int = 1):
 POOL, STEM = (3, 2, 0), (7, 2, 3)
 
 
-@exercise
+@exercise("The smallest input that works", level=1, minutes=10)
 def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
     draw, calls = (
         random.Random(9),
@@ -431,7 +431,7 @@ def per_number(size: int):
     return lambda mb, model: sum(p.numel() for p in model.parameters()) * size / 1e6
 
 
-@exercise
+@exercise("Why two of four networks are small", level=2, minutes=15)
 def parameter_sizes(run, size_and_share, reason) -> str:
     slips = {
         "divided by 2²⁰: those are MiB; a MB is 10⁶ bytes": changed(lambda mb, model: mb * 1e6 / 2**20),

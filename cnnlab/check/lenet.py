@@ -118,7 +118,7 @@ def gains(rows):
     }
 
 
-@exercise
+@exercise("LeNet with max pooling and ReLU", level=1, minutes=15)
 def max_relu(run, lenet, accuracy, larger) -> str:
     for pool in POOLS:
         for activation in ("sigmoid", "relu"):
@@ -144,7 +144,7 @@ def lenet_trained(seed: int) -> float:
     return trained(lambda: models.build("lenet"), seed)
 
 
-@exercise
+@exercise("More accuracy within 62,000 parameters", level=3, minutes=40)
 def raise_accuracy(run, better_lenet) -> str:
     model = build(run, better_lenet, shape=IMAGES)
     Y = expect_shape(run, model, (8, 1, 28, 28), (8, 10))
@@ -269,7 +269,7 @@ def _expect_spread(mine: float) -> None:
     )
 
 
-@exercise
+@exercise("Activations for a garment and for noise", level=2, minutes=20)
 def activations(run, activations, spread, conclusion) -> str:
     for net, X in some_nets():
         expect_activations(run, activations, net, X)
@@ -282,7 +282,7 @@ CHANGES = ("none", "small rate", "tiny weights", "more epochs")
 SETTINGS = Asked("lenet.settings", "accuracy_after", CHANGES, images=1_000, valid=500)
 
 
-@exercise
+@exercise("Learning rate, initialisation and epochs", level=2, minutes=20)
 def settings(run, accuracy_after, about_rate, about_weights, about_epochs) -> str:
     found = measure(run, accuracy_after, SETTINGS)
     picked = {"about_rate": about_rate, "about_weights": about_weights, "about_epochs": about_epochs}

@@ -30,7 +30,7 @@ def length(n: int, k: int, s: int, p: int, d: int) -> int:
     return F.conv1d(torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta"), None, s, p, d).shape[2]
 
 
-@exercise
+@exercise("Output size from scratch", level=1, minutes=10)
 def out_size(run, out_size) -> str:
     slips = {
         "the + 1 is missing: the first window counts too": lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s,
@@ -59,7 +59,7 @@ def to_56_oracle(keep=lambda k, s, p: True) -> set[tuple[int, int, int]]:
     return {setting for setting in every if keep(*setting) and length(224, *setting, 1) == 56}
 
 
-@exercise
+@exercise("Every setting that takes 224 to 56", level=2, minutes=15)
 def to_56(run, to_56) -> str:
     given, wanted = run(to_56), to_56_oracle()
     rows = [as_numbers(row) for row in as_items(given) or ()]
@@ -102,7 +102,7 @@ def padded(left: int, right: int):
     return slip
 
 
-@exercise
+@exercise("An even kernel, the same size", level=2, minutes=10)
 def even_same(run, same_conv) -> str:
     slips = {
         "the odd zero stands before the image; PyTorch puts it behind": padded(0, -1),
@@ -117,7 +117,7 @@ def even_same(run, same_conv) -> str:
     return "Even and odd kernels keep the size, as padding='same' of PyTorch does."
 
 
-@exercise
+@exercise("Stride 2 on sound, and reflect padding", level=2, minutes=20)
 def audio_stride(run, reflect_pad, heard_hz) -> str:
     random = torch.Generator().manual_seed(0)
     calls = [
@@ -156,7 +156,7 @@ def audio_stride(run, reflect_pad, heard_hz) -> str:
     return "The mirror is PyTorch's, and the tone folds down to 8,000 − 6,000 Hz."
 
 
-@exercise
+@exercise("The size of a transposed convolution", level=2, minutes=10)
 def transposed_size(run, transposed_size) -> str:
     draw, calls = random.Random(5), []
     while len(calls) < 60:

@@ -28,7 +28,7 @@ def pooled(c: int, h: int, w: int, kernel, stride, padding) -> int:
     return F.max_pool2d(torch.empty(1, c, h, w, device="meta"), kernel, stride, padding).numel()
 
 
-@exercise
+@exercise("What a pooling layer costs", level=1, minutes=10)
 def cost(run, comparisons, parameters) -> str:
     draw, calls = random.Random(4), []
     while len(calls) < 60:
@@ -72,7 +72,7 @@ def cost(run, comparisons, parameters) -> str:
     return "60 random layers agree with the outputs that PyTorch's pooling gives, and nothing is learned."
 
 
-@exercise
+@exercise("Average pooling as a convolution", level=1, minutes=10)
 def average_as_conv(run, average_layer) -> str:
     def applied(X, kernel, stride, padding):
         layer = average_layer(X.shape[1], kernel, stride, padding)
@@ -143,7 +143,7 @@ def folded(step):
     return pool
 
 
-@exercise
+@exercise("Max pooling is not linear; build it from ReLU", level=2, minutes=20)
 def not_linear(run, counterexample, relu_max_pool) -> str:
     _additive(run(counterexample))
     calls = [call(*maps(shape, seed=i), k) for i, (shape, k) in enumerate(POOLED)]
@@ -210,7 +210,7 @@ def by_window(result, X, k):
     return result.unflatten(-1, (X.shape[2] // k, X.shape[3] // k))
 
 
-@exercise
+@exercise("Min pooling and softmax pooling", level=2, minutes=15)
 def min_softmax(run, min_pool, softmax_pool) -> str:
     calls = [call(*maps(shape, seed=i), k) for i, (shape, k) in enumerate(POOLED)]
     compare(
@@ -264,7 +264,7 @@ def min_softmax(run, min_pool, softmax_pool) -> str:
     return "Both agree with PyTorch, and large numbers stay finite."
 
 
-@exercise
+@exercise("An image where each of them wins", level=2, minutes=15)
 def max_or_average(run, max_wins, average_wins, steadier) -> str:
     average, largest = ("average", F.avg_pool2d), ("max", F.max_pool2d)
     _told_apart(run, max_wins, by=largest, not_by=average)
@@ -338,7 +338,7 @@ def last_of(window):
     return first_of(window.flip(0, 1)).flip(0, 1)
 
 
-@exercise
+@exercise("Where the gradient goes when two are largest", level=2, minutes=15)
 def ties_gradient(run, max_pool_backward) -> str:
     draw, calls = torch.Generator().manual_seed(6), []
     for h, w, k, s in (

@@ -88,7 +88,7 @@ MISTAKES = {
 SMALL = (3, 3, 64, 64)
 
 
-@exercise(fresh=True)
+@exercise("ResNets from table 1", level=2, minutes=20, fresh=True)
 def table(run, resnet) -> str:
     for depth in STAGES:
         _expect_published(run, resnet, depth)
@@ -198,7 +198,7 @@ BOTTLENECK_MISTAKES = {
 }
 
 
-@exercise
+@exercise("The bottleneck block", level=2, minutes=20)
 def bottleneck(run, bottleneck) -> str:
     for setting in ((32, 8, 1), (24, 8, 1), (24, 8, 2), (32, 8, 2)):
         c_in, channels, stride = setting
@@ -276,7 +276,7 @@ PREACT_MISTAKES = {
 }
 
 
-@exercise
+@exercise("Pre-activation done properly", level=3, minutes=30)
 def pre_activation(run, preact_block, preact_net) -> str:
     for setting in ((6, 6, 1), (6, 9, 1), (6, 6, 2), (5, 10, 2)):
         _preact_block(run, preact_block, *setting)
@@ -359,7 +359,7 @@ def _preact_net(run: Runner, answer) -> None:
     expect_gradients(run, made(), shape)
 
 
-@exercise
+@exercise("An Inception branch or a residual one", level=2, minutes=15)
 def inception_or_residual(run, adding_weight, joined_channels, keeps_input) -> str:
     def stacked(*parts):
         return lambda c: torch.cat([part(c) for part in parts], 1)[:, :, None, None]
@@ -411,6 +411,6 @@ def inception_or_residual(run, adding_weight, joined_channels, keeps_input) -> s
 DEEPER = Asked("resnet.deeper", "accuracy", (8, 56))
 
 
-@exercise
+@exercise("Is deeper always better here?", level=2, minutes=25)
 def deeper(run, accuracy, conclusion) -> str:
     return conclude(conclusion, measure(run, accuracy, DEEPER))

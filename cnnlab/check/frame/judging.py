@@ -79,12 +79,13 @@ class Exercise:
             return Verdict(self.entry, "wrong", wrong.sentence, rows, wrong.slip, wrong.picture)
 
 
-def exercise(judge: Callable[..., str] | None = None, *, fresh: bool = False):
+def exercise(title: str, *, level: int, minutes: int, fresh: bool = False) -> Callable[[Callable[..., str]], Exercise]:
     """Makes a judge (run, answers…) -> a sentence for what is right an Exercise. It raises Wrong or ToDo.
 
-    fresh: whether each call of an answer has the ten seconds for itself, where honest answers compute for long.
+    title, level, minutes: written out, for `catalogue` reads them as text. fresh: whether each call of an answer has
+    the ten seconds for itself, where honest answers compute for long.
     """
-    return Exercise(judge, fresh) if judge else functools.partial(exercise, fresh=fresh)
+    return functools.partial(Exercise, fresh=fresh)
 
 
 def grading() -> bool:
