@@ -31,7 +31,7 @@ from cnnlab.check.frame.experiments import (
 from cnnlab.check.frame.judging import difference, exercise
 from cnnlab.check.frame.networks import build, expect_gradients, expect_shape, fill, kept_bytes, sized, uses
 from cnnlab.check.frame.values import as_number, as_numbers
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 from cnnlab.check.frame.watched import SEALED, Notes, noted, watched
 from cnnlab.check.lenet import expect_lenet
 from cnnlab.train import evaluate, fit, init_xavier
@@ -315,7 +315,7 @@ def expect_dropout(run, model: nn.Module, p: float, call: str) -> None:
                 "no dropout stands behind it": 0.0,
                 "p is the share that is dropped, not the one that stays": 1 - p,
             }
-            slip = next((text for text, other in slips.items() if abs(share - other) < 0.04), "")
+            slip = likely_slip(slips, lambda other, share=share: abs(share - other) < 0.04)
             says = f"Behind the {place} dense layer another share is 0."
             raise Wrong(says, call=call, got=f"{share:.2f}", wanted=f"{p}", slip=slip)
         if abs(largest - (1 - p) ** -steps) > 1e-4:

@@ -26,7 +26,7 @@ from cnnlab.check.frame.networks import (
 )
 from cnnlab.check.frame.showing import value_text
 from cnnlab.check.frame.values import as_number, as_numbers
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, naming_slips
 from cnnlab.check.lenet import mistakes, plain_lenet
 
 
@@ -212,7 +212,7 @@ def expect_norms(run, lenet, places, order) -> None:
     for number_ in range(len(PLACES) + 1):
         for others in itertools.combinations(PLACES, number_):
             slips[f"the batch norms are at {', '.join(others) or 'no layer'}"] = parameters(right(norms=others))
-    expect_parameters(model, count, {text: other for text, other in slips.items() if other != count}, call=call)
+    expect_parameters(model, count, slips, call=call)
     first = "sigmoid" if order == "before" else "batch norm"
     ways = {f"the {first} comes first here": {"order": "after" if order == "before" else "before"}} if places else {}
     ways["the batch norm stands behind the pooling; it follows the sigmoid at once"] = {"last_norm": True}
@@ -286,12 +286,8 @@ def parts(run, normalise, accuracy, mean_only, variance_only, without_scale) -> 
         ),
         "part is not used": lambda X, m, v, p: normalised(X, m, v, "full"),
     }
-    try:
+    with naming_slips({"must match the size": "the channels are axis 1, not the last one: reshape to (1, C, 1, 1)"}):
         compare(run, normalise, calls, normalised, slips)
-    except Wrong as wrong:
-        if "must match the size" in wrong.sentence:
-            wrong.slip = "the channels are axis 1, not the last one: reshape to (1, C, 1, 1)"
-        raise
     filled(mean_only, variance_only, without_scale)
     found = measure(run, accuracy, BY_PART)
     for part, picked, name in (
@@ -419,12 +415,9 @@ def expect_global(run: Runner, global_norm: Callable) -> None:
     }
     calls = [call(shape) for shape in SHAPES]
     given = "global_norm(C) on three batches of shape {}, two of them in training".format
-    try:
+    axes = "X is (B, C) behind a linear layer and (B, C, H, W) behind a convolution; all axes but 1 count"
+    with naming_slips({"Dimension": axes, "D input": axes}):
         compare(run, mine, calls, kind(), slips, given=given)
-    except Wrong as wrong:
-        if "Dimension" in wrong.sentence or "D input" in wrong.sentence:
-            wrong.slip = "X is (B, C) behind a linear layer and (B, C, H, W) behind a convolution; all axes but 1 count"
-        raise
 
 
 @exercise("Global statistics in training", level=3, minutes=20)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check.frame.judging import call, choose, compare, exercise, filled, number, seeded
+from cnnlab.check.frame.judging import call, choose, compare, drawn_calls, exercise, filled, number, seeded
 from cnnlab.check.frame.networks import Operations, macs
 from cnnlab.check.frame.showing import sizes, value_text
 from cnnlab.check.frame.values import as_items, as_numbers
@@ -29,16 +29,11 @@ def conv(*settings) -> nn.Conv2d:
     return nn.Conv2d(*settings, device="meta")
 
 
-def layers(count: int = 30):
-    draw, found = random.Random(3), []
-    while len(found) < count:
-        ends = ((1, 6), (1, 6), (1, 12), (1, 12), (1, 5), (1, 3), (0, 2))
-        if len(found) >= count - 10:
-            ends = ((1, 64), (1, 64), (1, 60), (1, 60), (1, 11), (1, 8), (0, 9))
-        c_in, c_out, h, w, k, s, p = (draw.randint(*end) for end in ends)
-        if min(h, w) + 2 * p >= k:
-            found.append(call(c_in, c_out, h, w, k, s, p))
-    return found
+def layers() -> list:
+    """Calls with (c_in, c_out, h, w, k, s, p)."""
+    small = ((1, 6), (1, 6), (1, 12), (1, 12), (1, 5), (1, 3), (0, 2))
+    large = ((1, 64), (1, 64), (1, 60), (1, 60), (1, 11), (1, 8), (0, 9))
+    return drawn_calls(3, lambda a, b, h, w, k, s, p: min(h, w) + 2 * p >= k, (20, small), (10, large))
 
 
 def products(c_in, c_out, h, w, k, s, p) -> int:
@@ -121,11 +116,8 @@ def cost_ratios(run, channels_ratio, padding_ratio) -> str:
         name="channels_ratio",
         within=1e-6,
     )
-    draw, calls = random.Random(4), []
-    while len(calls) < 40:
-        n, k, p = draw.randint(2, 60 if len(calls) < 30 else 500), draw.randint(1, 7), draw.randint(0, 4)
-        if n + 2 * p >= k:
-            calls.append(call(n, k, p))
+    small, large = (((2, side), (1, 7), (0, 4)) for side in (60, 500))
+    calls = drawn_calls(4, lambda n, k, p: n + 2 * p >= k, (30, small), (10, large))
     slips = {
         "both axes grow, so the ratio of the sides is squared": lambda n, k, p: padded_ratio(n, k, p) ** 0.5,
         "the padding is no factor of the cost; it only enlarges the map a little": lambda n, k, p: 2.0,

@@ -14,7 +14,7 @@ from cnnlab.check.frame.calling import a_kind
 from cnnlab.check.frame.judging import call, compare, difference, exercise, filled, number, seeded
 from cnnlab.check.frame.showing import grids, sizes, value_text
 from cnnlab.check.frame.values import as_tensor
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 
 
 def correlate(X: torch.Tensor, K: torch.Tensor, stride: int = 1) -> torch.Tensor:
@@ -314,11 +314,9 @@ def dense_slip(layer: nn.Linear, h: int, w: int, mine: torch.Tensor, X: torch.Te
     }
     if h > 1:
         others["the differences go from top to bottom"] = correlate(image, K.t())
-    for sentence, other in others.items():
-        if mine.numel() == other.numel() and torch.allclose(mine, other.flatten(), atol=1e-5):
-            return sentence
+    slip = likely_slip(others, lambda o: mine.numel() == o.numel() and torch.allclose(mine, o.flatten(), atol=1e-5))
     free = layer.bias is not None and torch.allclose(mine - layer.bias, correlate(image, K).flatten(), atol=1e-5)
-    return "the weights are right; the bias is still the random one" if free else ""
+    return slip or ("the weights are right; the bias is still the random one" if free else "")
 
 
 @exercise("Edges by a fully connected layer", level=2, minutes=15)
@@ -541,7 +539,7 @@ def learns(run, learn) -> None:
             "the turned kernel is learned: Y was made by cross-correlation": K.flip(0, 1),
             "the transposed kernel is learned": K.t(),
         }
-        slip = next((text for text, other in others.items() if torch.allclose(found, other, atol=0.02)), "")
+        slip = likely_slip(others, lambda other, found=found: torch.allclose(found, other, atol=0.02))
         error, start = (float((correlate(X, kernel) - Y).square().mean()) for kernel in (found, torch.zeros(3, 3)))
         slip = slip or (
             "the loss is still falling: more steps, or a larger learning rate"

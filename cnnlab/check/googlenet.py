@@ -25,7 +25,7 @@ from cnnlab.check.frame.networks import (
     randomise,
 )
 from cnnlab.check.frame.showing import sizes
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, naming_slips
 from cnnlab.compat import load_torchvision
 
 # No two convolutions have the same channels, and no two slips give the same count.
@@ -37,14 +37,9 @@ BLOCK_3A = (192, 64, (96, 128), (16, 32), 32)
 def kept_size(run: Runner, model: nn.Module, wanted: int, slips: Mapping[str, int]) -> torch.Tensor:
     """The output, of SHAPE's size and `wanted` channels; slips give other numbers of channels."""
     shapes = {text: (SHAPE[0], channels, *SHAPE[2:]) for text, channels in slips.items()}
-    try:
+    size = "every branch keeps the size: padding k // 2 in convolutions, stride 1 and padding 1 in the pooling"
+    with naming_slips({"Sizes of tensors must match": size}):
         return expect_shape(run, model, SHAPE, (SHAPE[0], wanted, *SHAPE[2:]), shapes)
-    except Wrong as wrong:
-        if "Sizes of tensors must match" in wrong.sentence:
-            wrong.slip = (
-                "every branch keeps the size: padding k // 2 in convolutions, stride 1 and padding 1 in the pooling"
-            )
-        raise
 
 
 def seen(run: Runner, model: nn.Module, c_in: int, side: int = 17) -> tuple[int, int]:
@@ -289,13 +284,10 @@ def residual_inception(run, residual_inception) -> str:
         "X is joined to the branches; a shortcut is added": JOINED + C_IN,
         "X is joined to the expanded branches; a shortcut is added": 2 * C_IN,
     }
-    try:
+    added = f"{JOINED} joined channels cannot be added to {C_IN}; a 1 × 1 convolution comes between"
+    with naming_slips({"must match the size of tensor b": added}):
         model = made()
         kept_size(run, model, C_IN, joined)
-    except Wrong as wrong:
-        if "must match the size of tensor b" in wrong.sentence:
-            wrong.slip = f"{JOINED} joined channels cannot be added to {C_IN}; a 1 × 1 convolution comes between"
-        raise
     layers = convolutions(C_IN, **WIDTHS)
     branches, expand = weights(layers) + outputs(layers), JOINED * C_IN + C_IN
     slips = {

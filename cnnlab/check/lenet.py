@@ -23,7 +23,7 @@ from cnnlab.check.frame.networks import (
     sized,
 )
 from cnnlab.check.frame.showing import value_text
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 from cnnlab.train import fit
 
 POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
@@ -220,7 +220,7 @@ def expect_activations(run, answer, net, X) -> None:
         raise Wrong("The names differ.", call=given, got=value_text(list(got)), wanted=value_text(list(wanted)))
     for name, value in wanted.items():
         if fault := difference(got[name], value):
-            slip = next((text for text, other in slips.items() if not difference(got[name], other[name])), "")
+            slip = likely_slip(slips, lambda other, name=name: not difference(got[name], other[name]))
             raise Wrong(f"Layer {name!r}: {fault[0].lower()}{fault[1:]}", call=given, slip=slip)
     if any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules()):
         raise Wrong("A hook is left in the network.", call=given, slip="keep each handle and call its remove()")
@@ -259,7 +259,7 @@ def _expect_spread(mine: float) -> None:
         .mean(),
         "that is each map's mean; every unit counts for itself": units.mean((2, 3)).std(0).mean(),
     }
-    slip = next((text for text, other in slips.items() if abs(mine - other.item()) < SAME * other.item()), "")
+    slip = likely_slip(slips, lambda other: abs(mine - other.item()) < SAME * other.item())
     raise Wrong(
         "The spread over garments is another than that of the network in the set-up cell.",
         call="spread('garments', seed=0, data)",

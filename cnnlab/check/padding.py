@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.frame.judging import call, compare, exercise, number
+from cnnlab.check.frame.judging import call, compare, drawn_calls, exercise, number
 from cnnlab.check.frame.showing import value_text
 from cnnlab.check.frame.values import as_items, as_numbers
 from cnnlab.check.frame.verdict import Wrong
@@ -15,14 +13,9 @@ from cnnlab.check.frame.verdict import Wrong
 SMALL, LARGE = ((1, 40), (1, 7), (1, 4), (0, 3), (1, 3)), ((1, 5_000), (1, 60), (1, 50), (0, 50), (1, 20))
 
 
-def settings(count: int = 60):
+def settings() -> list:
     """Random settings that fit, small ones first; the large ones are not too large for an answer that tries every place."""
-    draw, found = random.Random(2), []
-    while len(found) < count:
-        n, k, s, p, d = (draw.randint(*ends) for ends in (SMALL if len(found) < count - 20 else LARGE))
-        if n + 2 * p >= d * (k - 1) + 1:
-            found.append(call(n, k, s, p, d))
-    return found
+    return drawn_calls(2, lambda n, k, s, p, d: n + 2 * p >= d * (k - 1) + 1, (40, SMALL), (20, LARGE))
 
 
 def length(n: int, k: int, s: int, p: int, d: int) -> int:
@@ -158,14 +151,12 @@ def audio_stride(run, reflect_pad, heard_hz) -> str:
 
 @exercise("The size of a transposed convolution", level=2, minutes=10)
 def transposed_size(run, transposed_size) -> str:
-    draw, calls = random.Random(5), []
-    while len(calls) < 60:
-        ends = ((1, 20), (1, 6), (1, 4), (0, 2), (0, 3), (1, 3))
-        if len(calls) >= 40:
-            ends = ((1, 300), (1, 60), (1, 50), (0, 50), (0, 50), (1, 50))
-        n, k, s, p, o, d = (draw.randint(*end) for end in ends)
-        if o < max(s, d) and (n - 1) * s - 2 * p + d * (k - 1) + o + 1 >= 1:
-            calls.append(call(n, k, s, p, o, d))
+    def fits(n, k, s, p, o, d) -> bool:
+        return o < max(s, d) and (n - 1) * s - 2 * p + d * (k - 1) + o + 1 >= 1
+
+    small = ((1, 20), (1, 6), (1, 4), (0, 2), (0, 3), (1, 3))
+    large = ((1, 300), (1, 60), (1, 50), (0, 50), (0, 50), (1, 50))
+    calls = drawn_calls(5, fits, (40, small), (20, large))
 
     def torchs(n, k, s, p, o, d):
         x, weight = torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta")

@@ -23,7 +23,7 @@ from cnnlab.check.frame.networks import (
     macs,
     parameters,
 )
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, naming_slips
 from cnnlab.compat import load_torchvision
 from cnnlab.models.resnet import STAGES, Bottleneck, Residual, ResNet
 from cnnlab.trace import trace
@@ -224,16 +224,14 @@ def _changes(c_in: int, channels: int, stride: int) -> bool:
 
 def _expect_sum(run: Runner, answer, setting, shape, wanted, slips) -> nn.Module:
     """The block that is built, once its output has the right shape; with a word for maps that cannot be added."""
-    try:
+    errors = {
+        "must match the size of tensor b": "the two ways have different shapes; the shortcut needs a 1 × 1 with the same stride",
+        "running_mean should contain": "a batch norm has another number of channels than the map in front of it",
+    }
+    with naming_slips(errors):
         model = build(run, answer, *setting, shape=shape)
         expect_shape(run, model, shape, wanted, slips)
         return model
-    except Wrong as wrong:
-        if "must match the size of tensor b" in wrong.sentence:
-            wrong.slip = "the two ways have different shapes; the shortcut needs a 1 × 1 with the same stride"
-        if "running_mean should contain" in wrong.sentence:
-            wrong.slip = "a batch norm has another number of channels than the map in front of it"
-        raise
 
 
 class PreActivation(nn.Module):
@@ -298,7 +296,7 @@ def _preact_block(run: Runner, answer, c_in: int, c: int, stride: int) -> None:
         "all three convolutions have biases": right + 3 * c,
         "shapes agree here: X itself is added, without a convolution": right + (not changes) * c_in * c,
     }
-    expect_parameters(model, right, {text: count for text, count in slips.items() if count != right}, call=call)
+    expect_parameters(model, right, slips, call=call)
     slips = combined(partial(PreActivation, *setting), PREACT_MISTAKES)
     expect_numbers(run, model, PreActivation(*setting), shape, "the block of He et al. 2016", slips, call=call)
     expect_gradients(run, build(run, answer, *setting, shape=shape), shape)
@@ -353,7 +351,7 @@ def _preact_net(run: Runner, answer) -> None:
         "the stem has 64 channels; it has those of the first stage": parameters(plain_preact(stem=64)),
     }
     slips |= {text: parameters(plain_preact(**way)) for text, way in NET_MISTAKES.items()}
-    expect_parameters(model, right, {text: count for text, count in slips.items() if count != right}, call=call)
+    expect_parameters(model, right, slips, call=call)
     slips = combined(plain_preact, NET_MISTAKES)
     expect_numbers(run, model, plain_preact(), shape, "the network of He et al. 2016", slips, call=call)
     expect_gradients(run, made(), shape)
