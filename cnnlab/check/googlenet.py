@@ -361,9 +361,6 @@ def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
         "the layers are walked from the first to the last; start from the one pixel behind the last": lambda layers: (
             back(lambda m, k, s, p: (m - 1) * s + k - 2 * p)(layers[::-1])
         ),
-        "this is the receptive field; padding gives some of its pixels": lambda layers: back(
-            lambda m, k, s, p: (m - 1) * s + k
-        )(layers),
     }
     compare(run, smallest_side, calls, smallest, slips)
     number(
