@@ -1,10 +1,10 @@
 """Checkers of the exercises: `check.padding.out_size(out_size)` judges an answer and shows a card.
 
-    catalogue  every exercise: title, level, minutes (text only)
+    catalogue  every exercise: title, level, minutes, read off the chapters (no torch)
     frame      what runs an answer, compares it, and shows the verdict
     teach      for teachers: exercises handed out and graded
 
-The checkers of each chapter, a folder where they are many:
+The exercises of each chapter:
 
     convolution  chapter 01
     padding      chapter 02

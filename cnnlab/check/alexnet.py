@@ -31,7 +31,7 @@ from cnnlab.check.frame.experiments import (
 from cnnlab.check.frame.judging import difference, exercise
 from cnnlab.check.frame.networks import build, expect_gradients, expect_shape, fill, kept_bytes, sized, uses
 from cnnlab.check.frame.values import as_number, as_numbers
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 from cnnlab.check.frame.watched import SEALED, Notes, noted, watched
 from cnnlab.check.lenet import expect_lenet
 from cnnlab.train import evaluate, fit, init_xavier
@@ -64,7 +64,7 @@ CURVE = Asked(
 )
 
 
-@exercise
+@exercise("More epochs, next to LeNet", level=2, minutes=20)
 def more_epochs(run, curve, about_gain, about_last) -> str:
     last, gains = measure_all(run, curve, CURVE).values()
     conclude(about_gain, gains, "about_gain")
@@ -139,7 +139,7 @@ def expect_alexnet(run, model: nn.Module) -> None:
         )
 
 
-@exercise
+@exercise("A small AlexNet for 28 × 28", level=3, minutes=30)
 def small_alexnet(run, small_alexnet) -> str:
     model = build(run, small_alexnet, shape=IMAGES)
     expect_shape(run, model, (8, 1, 28, 28), (8, 10))
@@ -251,7 +251,7 @@ def _as_long(one: float, other: float) -> bool:
     return 1 / TIMES < one / other < TIMES
 
 
-@exercise
+@exercise("Batch size: accuracy, time and memory", level=2, minutes=25)
 def batch_size(run, measured, about_accuracy, about_time, about_memory) -> str:
     accuracy, seconds, memory = measure_all(run, measured, MEASURED).values()
     expect_memory(memory)
@@ -315,7 +315,7 @@ def expect_dropout(run, model: nn.Module, p: float, call: str) -> None:
                 "no dropout stands behind it": 0.0,
                 "p is the share that is dropped, not the one that stays": 1 - p,
             }
-            slip = next((text for text, other in slips.items() if abs(share - other) < 0.04), "")
+            slip = likely_slip(slips, lambda other, share=share: abs(share - other) < 0.04)
             says = f"Behind the {place} dense layer another share is 0."
             raise Wrong(says, call=call, got=f"{share:.2f}", wanted=f"{p}", slip=slip)
         if abs(largest - (1 - p) ** -steps) > 1e-4:
@@ -329,7 +329,7 @@ def expect_dropout(run, model: nn.Module, p: float, call: str) -> None:
 DROPOUT = Asked("alexnet.lenet_dropout", "gap", (0.0, 0.5), images=300, valid=300, numbers={"gap": OTHER})
 
 
-@exercise
+@exercise("LeNet with ReLU and dropout", level=2, minutes=20)
 def lenet_dropout(run, lenet_dropout, gap, conclusion) -> str:
     for p in (0.5, 0.2):
         for expect in (expect_relu_lenet, partial(expect_dropout, p=p)):
@@ -354,7 +354,7 @@ def gap_of(run, overfit, images: int, seed: int) -> tuple[float, float, int]:
     return evaluate(model, data.train.subset(images)), evaluate(model, data.valid), notes.steps
 
 
-@exercise
+@exercise("Make AlexNet over-fit", level=2, minutes=20)
 def overfit(run, overfit, conclusion) -> str:
     gaps = {f"{images:,} images": [] for images in (SCARCE, PLENTY)}
     steps = {}

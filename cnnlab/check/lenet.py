@@ -23,7 +23,7 @@ from cnnlab.check.frame.networks import (
     sized,
 )
 from cnnlab.check.frame.showing import value_text
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 from cnnlab.train import fit
 
 POOLS = {"avg": nn.AvgPool2d, "max": nn.MaxPool2d}
@@ -118,7 +118,7 @@ def gains(rows):
     }
 
 
-@exercise
+@exercise("LeNet with max pooling and ReLU", level=1, minutes=15)
 def max_relu(run, lenet, accuracy, larger) -> str:
     for pool in POOLS:
         for activation in ("sigmoid", "relu"):
@@ -144,7 +144,7 @@ def lenet_trained(seed: int) -> float:
     return trained(lambda: models.build("lenet"), seed)
 
 
-@exercise
+@exercise("More accuracy within 62,000 parameters", level=3, minutes=40)
 def raise_accuracy(run, better_lenet) -> str:
     model = build(run, better_lenet, shape=IMAGES)
     Y = expect_shape(run, model, (8, 1, 28, 28), (8, 10))
@@ -220,7 +220,7 @@ def expect_activations(run, answer, net, X) -> None:
         raise Wrong("The names differ.", call=given, got=value_text(list(got)), wanted=value_text(list(wanted)))
     for name, value in wanted.items():
         if fault := difference(got[name], value):
-            slip = next((text for text, other in slips.items() if not difference(got[name], other[name])), "")
+            slip = likely_slip(slips, lambda other, name=name: not difference(got[name], other[name]))
             raise Wrong(f"Layer {name!r}: {fault[0].lower()}{fault[1:]}", call=given, slip=slip)
     if any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules()):
         raise Wrong("A hook is left in the network.", call=given, slip="keep each handle and call its remove()")
@@ -259,7 +259,7 @@ def _expect_spread(mine: float) -> None:
         .mean(),
         "that is each map's mean; every unit counts for itself": units.mean((2, 3)).std(0).mean(),
     }
-    slip = next((text for text, other in slips.items() if abs(mine - other.item()) < SAME * other.item()), "")
+    slip = likely_slip(slips, lambda other: abs(mine - other.item()) < SAME * other.item())
     raise Wrong(
         "The spread over garments is another than that of the network in the set-up cell.",
         call="spread('garments', seed=0, data)",
@@ -269,7 +269,7 @@ def _expect_spread(mine: float) -> None:
     )
 
 
-@exercise
+@exercise("Activations for a garment and for noise", level=2, minutes=20)
 def activations(run, activations, spread, conclusion) -> str:
     for net, X in some_nets():
         expect_activations(run, activations, net, X)
@@ -282,7 +282,7 @@ CHANGES = ("none", "small rate", "tiny weights", "more epochs")
 SETTINGS = Asked("lenet.settings", "accuracy_after", CHANGES, images=1_000, valid=500)
 
 
-@exercise
+@exercise("Learning rate, initialisation and epochs", level=2, minutes=20)
 def settings(run, accuracy_after, about_rate, about_weights, about_epochs) -> str:
     found = measure(run, accuracy_after, SETTINGS)
     picked = {"about_rate": about_rate, "about_weights": about_weights, "about_epochs": about_epochs}

@@ -19,7 +19,7 @@ LAST_CHANNELS = Asked("nin.in_one_step", "with_last_channels", (10, 96), **FEW, 
 DROPOUT = Asked("nin.dropout", "with_dropout", (0.5, 0.3), **FEW, seeds=5)
 
 
-@exercise
+@exercise("One 1 × 1 convolution instead of two", level=2, minutes=25)
 def one_by_one(run, with_pointwise, conclusion) -> str:
     return conclude(conclusion, measure(run, with_pointwise, ONE_BY_ONE))
 
@@ -134,7 +134,7 @@ def sample_nets() -> list[tuple[nn.Module, torch.Tensor]]:
     return [(small, torch.randn(1, 1, 4, 4)), (grouped, torch.randn(3, 4, 9, 8)), (growing, torch.randn(2, 2, 16, 16))]
 
 
-@exercise
+@exercise("Parameters, multiplications and memory", level=2, minutes=20)
 def costs(run, costs) -> str:
     def given(model, X):
         names = ", ".join(type(layer).__name__ for layer in model)
@@ -144,7 +144,7 @@ def costs(run, costs) -> str:
     return "Three networks agree with PyTorch's own counter and with the sizes of the tensors in a run."
 
 
-@exercise
+@exercise("From 384 channels to 10 in one step", level=1, minutes=10)
 def in_one_step(run, left, with_last_channels, conclusion) -> str:
     slips = {
         "these numbers go in": 384 * 5 * 5,
@@ -158,6 +158,6 @@ def in_one_step(run, left, with_last_channels, conclusion) -> str:
     return conclude(conclusion, measure(run, with_last_channels, LAST_CHANNELS))
 
 
-@exercise
+@exercise("Dropout 0.3", level=2, minutes=15)
 def dropout(run, with_dropout, conclusion) -> str:
     return conclude(conclusion, measure(run, with_dropout, DROPOUT))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import random
-
 import torch
 from torch.nn import functional as F
 
-from cnnlab.check.frame.judging import call, compare, exercise, number
+from cnnlab.check.frame.judging import call, compare, drawn_calls, exercise, number
 from cnnlab.check.frame.showing import value_text
 from cnnlab.check.frame.values import as_items, as_numbers
 from cnnlab.check.frame.verdict import Wrong
@@ -15,14 +13,9 @@ from cnnlab.check.frame.verdict import Wrong
 SMALL, LARGE = ((1, 40), (1, 7), (1, 4), (0, 3), (1, 3)), ((1, 5_000), (1, 60), (1, 50), (0, 50), (1, 20))
 
 
-def settings(count: int = 60):
+def settings() -> list:
     """Random settings that fit, small ones first; the large ones are not too large for an answer that tries every place."""
-    draw, found = random.Random(2), []
-    while len(found) < count:
-        n, k, s, p, d = (draw.randint(*ends) for ends in (SMALL if len(found) < count - 20 else LARGE))
-        if n + 2 * p >= d * (k - 1) + 1:
-            found.append(call(n, k, s, p, d))
-    return found
+    return drawn_calls(2, lambda n, k, s, p, d: n + 2 * p >= d * (k - 1) + 1, (40, SMALL), (20, LARGE))
 
 
 def length(n: int, k: int, s: int, p: int, d: int) -> int:
@@ -30,7 +23,7 @@ def length(n: int, k: int, s: int, p: int, d: int) -> int:
     return F.conv1d(torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta"), None, s, p, d).shape[2]
 
 
-@exercise
+@exercise("Output size from scratch", level=1, minutes=10)
 def out_size(run, out_size) -> str:
     slips = {
         "the + 1 is missing: the first window counts too": lambda n, k, s, p, d: (n + 2 * p - d * (k - 1) - 1) // s,
@@ -59,7 +52,7 @@ def to_56_oracle(keep=lambda k, s, p: True) -> set[tuple[int, int, int]]:
     return {setting for setting in every if keep(*setting) and length(224, *setting, 1) == 56}
 
 
-@exercise
+@exercise("Every setting that takes 224 to 56", level=2, minutes=15)
 def to_56(run, to_56) -> str:
     given, wanted = run(to_56), to_56_oracle()
     rows = [as_numbers(row) for row in as_items(given) or ()]
@@ -102,7 +95,7 @@ def padded(left: int, right: int):
     return slip
 
 
-@exercise
+@exercise("An even kernel, the same size", level=2, minutes=10)
 def even_same(run, same_conv) -> str:
     slips = {
         "the odd zero stands before the image; PyTorch puts it behind": padded(0, -1),
@@ -117,7 +110,7 @@ def even_same(run, same_conv) -> str:
     return "Even and odd kernels keep the size, as padding='same' of PyTorch does."
 
 
-@exercise
+@exercise("Stride 2 on sound, and reflect padding", level=2, minutes=20)
 def audio_stride(run, reflect_pad, heard_hz) -> str:
     random = torch.Generator().manual_seed(0)
     calls = [
@@ -156,16 +149,14 @@ def audio_stride(run, reflect_pad, heard_hz) -> str:
     return "The mirror is PyTorch's, and the tone folds down to 8,000 − 6,000 Hz."
 
 
-@exercise
+@exercise("The size of a transposed convolution", level=2, minutes=10)
 def transposed_size(run, transposed_size) -> str:
-    draw, calls = random.Random(5), []
-    while len(calls) < 60:
-        ends = ((1, 20), (1, 6), (1, 4), (0, 2), (0, 3), (1, 3))
-        if len(calls) >= 40:
-            ends = ((1, 300), (1, 60), (1, 50), (0, 50), (0, 50), (1, 50))
-        n, k, s, p, o, d = (draw.randint(*end) for end in ends)
-        if o < max(s, d) and (n - 1) * s - 2 * p + d * (k - 1) + o + 1 >= 1:
-            calls.append(call(n, k, s, p, o, d))
+    def fits(n, k, s, p, o, d) -> bool:
+        return o < max(s, d) and (n - 1) * s - 2 * p + d * (k - 1) + o + 1 >= 1
+
+    small = ((1, 20), (1, 6), (1, 4), (0, 2), (0, 3), (1, 3))
+    large = ((1, 300), (1, 60), (1, 50), (0, 50), (0, 50), (1, 50))
+    calls = drawn_calls(5, fits, (40, small), (20, large))
 
     def torchs(n, k, s, p, o, d):
         x, weight = torch.empty(1, 1, n, device="meta"), torch.empty(1, 1, k, device="meta")

@@ -13,9 +13,11 @@ from torch import nn
 
 from cnnlab import check
 from cnnlab.check.catalogue import CHAPTERS, ENTRIES
-from cnnlab.check.frame import calling, progress
+from cnnlab.check.frame import calling, judging, progress
+from cnnlab.check.frame.calling import Runner
 from cnnlab.check.frame.experiments import all_data
 from cnnlab.check.frame.references import FILE
+from cnnlab.check.frame.verdict import ToDo, Wrong
 from tests.notebooks import EXERCISES, SOLUTIONS, code_cells, exercises_of, read
 from tests.remembered import TRAININGS, beside_training
 from tests.test_notebooks import words
@@ -101,8 +103,9 @@ def test_the_worked_solution_is_right(entry):
 
 
 @each_entry
-def test_at_least_two_wrong_answers_are_known(entry):
-    assert len({source for other, source, _ in WRONG if other == entry}) >= 2
+def test_at_least_two_wrong_answers_are_known(entry, monkeypatch):
+    written = len({source for other, source, _ in WRONG if other == entry})
+    assert written >= 2 or (entry in DECLARING and written + refuse_declared(entry, monkeypatch) >= 2)
 
 
 @pytest.mark.slow
@@ -113,6 +116,56 @@ def test_a_wrong_answer_is_told_its_slip(entry, source, says):
     verdict = judge(entry, textwrap.dedent(source))
     assert verdict.state == "wrong", verdict
     assert says in repr(verdict), verdict
+
+
+def refuse_declared(entry, monkeypatch) -> int:
+    """Judges every slip that an exercise declares for a function, a number or a choice as the answer that it is.
+
+    Each must be refused and told its own sentence. Nothing is trained for it. Returns how many there are.
+    """
+    run, module, told = Runner(1_000), getattr(check, entry.module), []
+
+    def refused(says, part, *args, **settings):
+        with pytest.raises(Wrong) as caught:
+            part(*args, **settings)
+        assert says in (caught.value.slip, caught.value.sentence)
+        told.append(says)
+
+    def compare(_, answer, calls, oracle, slips=None, **settings):
+        calls = list(calls)
+        for says, slip in (slips or {}).items():
+            refused(says, judging.compare, run, slip, calls, oracle, slips, **settings)
+        judging.compare(run, answer, calls, oracle, slips, **settings)
+
+    def number(given, wanted, slips=None, **settings):
+        for says, slip in (slips or {}).items():
+            refused(says, judging.number, slip, wanted, slips, **settings)
+        judging.number(given, wanted, slips, **settings)
+
+    def choose(picked, right, others, **settings):
+        for other, says in others.items():
+            refused(says, judging.choose, other, right, others, **settings)
+        judging.choose(picked, right, others, **settings)
+
+    def measure(*args, **settings):
+        raise ToDo
+
+    for name, part in {"compare": compare, "number": number, "choose": choose, "measure": measure}.items():
+        monkeypatch.setattr(module, name, part, raising=False)
+    monkeypatch.setattr(module, "measure_all", measure, raising=False)
+    _, answer, _ = cells_of(entry)
+    verdict = judge(entry, answer.source)
+    assert verdict.state in ("right", "to do"), verdict
+    return len(told)
+
+
+DECLARING = [entry for entry in ENTRIES if hasattr(getattr(check, entry.module), "compare")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("entry", DECLARING, ids=lambda entry: entry.key)
+def test_every_slip_that_an_exercise_declares_is_refused_and_named(entry, monkeypatch):
+    refuse_declared(entry, monkeypatch)
 
 
 class Raising(nn.Module):

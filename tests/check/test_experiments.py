@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnlab.check import alexnet
-from cnnlab.check.batch_norm import normalising
+from cnnlab.check import alexnet, batch_norm
 from cnnlab.check.frame import experiments, progress, references
 from cnnlab.check.frame.calling import Runner
 from cnnlab.check.frame.experiments import ACCURACY, MACHINE, OTHER, Asked, Measured, conclude, measure, measure_all
@@ -106,7 +105,7 @@ def test_what_is_no_accuracy(value, says):
 def test_a_curve_and_three_numbers_of_every_make(make):
     assert alexnet.last_and_gain(make([0.1, 0.25, 0.3, 0.4, 0.5, 0.75])) == pytest.approx([0.75, 0.5])
     assert alexnet.three_numbers(make([0.5, 2.0, 3.0])) == [0.5, 2, 3]
-    assert normalising.valid_and_gap(make([0.75, 0.5])) == [0.5, 0.25]
+    assert batch_norm.valid_and_gap(make([0.75, 0.5])) == [0.5, 0.25]
 
 
 @pytest.mark.parametrize(
@@ -119,8 +118,8 @@ def test_a_curve_and_three_numbers_of_every_make(make):
         (alexnet.three_numbers, (0.5, 1.0), "Three numbers"),
         (alexnet.three_numbers, (50.0, 1.0, 1.0), "The first number is an accuracy"),
         (alexnet.three_numbers, (0.5, 0, 1.0), "above 0"),
-        (normalising.valid_and_gap, 0.5, "Two accuracies"),
-        (normalising.valid_and_gap, (50.0, 40.0), "Two accuracies"),
+        (batch_norm.valid_and_gap, 0.5, "Two accuracies"),
+        (batch_norm.valid_and_gap, (50.0, 40.0), "Two accuracies"),
     ],
 )
 def test_what_is_no_such_collection(read, value, says):

@@ -8,10 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from cnnlab.check import alexnet, lenet
-from cnnlab.check.batch_norm import normalising, places
+from cnnlab.check import alexnet, batch_norm, densenet, lenet
 from cnnlab.check.catalogue import ENTRIES
-from cnnlab.check.densenet import networks
 from cnnlab.check.frame.calling import Runner
 from cnnlab.check.frame.networks import (
     build,
@@ -326,15 +324,15 @@ def parts_of(name, names, run):
 
     def elsewhere():
         for order in ("before", "after"):
-            places.expect_norms(run, names["lenet"], places.ALL, order)
-            places.expect_norms(run, names["lenet"], ("conv2", "fc1"), order)
+            batch_norm.expect_norms(run, names["lenet"], batch_norm.ALL, order)
+            batch_norm.expect_norms(run, names["lenet"], ("conv2", "fc1"), order)
 
     def dense_mlp():
         for sizes in ((12, 5, 1, 3), (7, 4, 3, 2), (784, 16, 8, 10)):
-            networks.expect_mlp(run, names["dense_mlp"], *sizes)
+            densenet.expect_mlp(run, names["dense_mlp"], *sizes)
 
     def global_statistics():
-        normalising.expect_global(run, names["global_norm"])
+        batch_norm.expect_global(run, names["global_norm"])
 
     known = (max_relu, lenet_dropout, small_alexnet, elsewhere, dense_mlp, global_statistics)
     return next((part for part in known if part.__name__ == name), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from cnnlab.check.frame import cells, process, progress
 from cnnlab.check.frame.calling import SECONDS, Runner, a_kind, in_words
 from cnnlab.check.frame.showing import call_text, grids, sizes, value_text
 from cnnlab.check.frame.values import as_items, as_number, as_tensor, as_truth, is_one_of
-from cnnlab.check.frame.verdict import CheckFailedError, ToDo, Verdict, Wrong
+from cnnlab.check.frame.verdict import CheckFailedError, ToDo, Verdict, Wrong, likely_slip
 
 LARGEST = 10**300  # beyond it a whole number cannot be set against a float
 Call = tuple[tuple, dict[str, Any]]
@@ -79,12 +80,13 @@ class Exercise:
             return Verdict(self.entry, "wrong", wrong.sentence, rows, wrong.slip, wrong.picture)
 
 
-def exercise(judge: Callable[..., str] | None = None, *, fresh: bool = False):
+def exercise(title: str, *, level: int, minutes: int, fresh: bool = False) -> Callable[[Callable[..., str]], Exercise]:
     """Makes a judge (run, answers…) -> a sentence for what is right an Exercise. It raises Wrong or ToDo.
 
-    fresh: whether each call of an answer has the ten seconds for itself, where honest answers compute for long.
+    title, level, minutes: written out, for `catalogue` reads them as text. fresh: whether each call of an answer has
+    the ten seconds for itself, where honest answers compute for long.
     """
-    return Exercise(judge, fresh) if judge else functools.partial(exercise, fresh=fresh)
+    return functools.partial(Exercise, fresh=fresh)
 
 
 def grading() -> bool:
@@ -101,6 +103,21 @@ def filled(*answers: object) -> None:
 def call(*args, **kwargs) -> Call:
     """One call to compare on."""
     return args, kwargs
+
+
+def drawn_calls(seed: int, fits: Callable[..., bool], *sizes: tuple[int, Sequence[tuple[int, int]]]) -> list[Call]:
+    """Calls with random whole numbers that fit together, the same ones in every check.
+
+    sizes: how many calls, and from where to where each argument lies; small ones come first.
+    """
+    draw, found, wanted = random.Random(seed), [], 0
+    for count, ends in sizes:
+        wanted += count
+        while len(found) < wanted:
+            numbers = [draw.randint(*end) for end in ends]
+            if fits(*numbers):
+                found.append(call(*numbers))
+    return found
 
 
 def seeded(seed: int = 0):
@@ -160,13 +177,13 @@ def _weight(value: object) -> float:
 
 
 def _recognise(results: Sequence[tuple[tuple, dict, object]], slips: Mapping[str, Callable], tolerance: float) -> str:
-    for sentence, slip in slips.items():
+    def explains(slip: Callable) -> bool:
         try:
-            if all(not difference(got, slip(*args, **kwargs), tolerance) for args, kwargs, got in results):
-                return sentence
+            return all(not difference(got, slip(*args, **kwargs), tolerance) for args, kwargs, got in results)
         except Exception:
-            continue  # a slip that cannot even be computed here is not the one
-    return ""
+            return False  # a slip that cannot even be computed here is not the one
+
+    return likely_slip(slips, explains)
 
 
 def difference(got: object, wanted: object, tolerance: float = 1e-6) -> str:
@@ -261,10 +278,12 @@ def number(
     if given != given:
         raise Wrong(f"{name} is NaN; is something divided by zero?")
     given = max(-LARGEST, min(LARGEST, given))
-    if abs(given - wanted) <= within * abs(wanted) + 1e-12 * abs(wanted):
+
+    def near(other: float) -> bool:
+        return abs(given - other) <= within * abs(other) + 1e-12 * abs(other)
+
+    if near(wanted):
         return
-    for sentence, slip in (slips or {}).items():
-        if abs(given - slip) <= within * abs(slip) + 1e-12 * abs(slip):
-            raise Wrong(f"{name} is not right.", got=value_text(given), slip=sentence)
-    where = "too small" if given < wanted else "too large"
-    raise Wrong(f"{name} is {where}.", got=value_text(given))
+    slip = likely_slip(slips or {}, near)
+    where = "not right" if slip else "too small" if given < wanted else "too large"
+    raise Wrong(f"{name} is {where}.", got=value_text(given), slip=slip)

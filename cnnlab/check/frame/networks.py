@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from cnnlab.check.frame.calling import Runner, a_kind
 from cnnlab.check.frame.judging import difference
 from cnnlab.check.frame.showing import sizes, value_text
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, likely_slip
 
 
 class Used(NamedTuple):
@@ -176,7 +176,7 @@ def expect_shape(
     with evaluating(model):
         Y = output(run, model, shape)
     if tuple(Y.shape) != tuple(wanted):
-        slip = next((text for text, other in (slips or {}).items() if tuple(other) == tuple(Y.shape)), "")
+        slip = likely_slip(slips or {}, lambda other: tuple(other) == tuple(Y.shape))
         raise Wrong(
             "The output has the wrong shape.",
             call=f"model(X), X of shape {sizes(shape)}",
@@ -198,7 +198,7 @@ def expect_parameters(model: nn.Module, wanted: int, slips: Mapping[str, int] | 
     """Wrong where the count is not `wanted`, with the slip that gives the count it has."""
     count = parameters(model)
     if count != wanted:
-        slip = next((text for text, other in (slips or {}).items() if other == count), "")
+        slip = likely_slip(slips or {}, lambda other: other == count)
         raise Wrong("The number of parameters differs.", call=call, got=f"{count:,}", wanted=f"{wanted:,}", slip=slip)
 
 
@@ -416,7 +416,7 @@ def expect_numbers(
 
     found = least(wanted)
     if any(found):
-        slip = next((text for text, make in (slips or {}).items() if not any(least(make()))), "")
+        slip = likely_slip(slips or {}, lambda make: not any(least(make())))
         place = next(place for place, fault in enumerate(found) if fault)
         mode = " in evaluation mode" if not modes[place] and len(set(modes)) > 1 else ""
         raise Wrong(

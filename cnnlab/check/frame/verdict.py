@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cnnlab.check.catalogue import Entry
 from cnnlab.draw.svg import escaped
@@ -32,6 +35,26 @@ class Wrong(Exception):  # noqa: N818 - a signal between modules, not an error
         super().__init__(sentence)
         self.sentence, self.slip, self.picture = sentence, slip, picture
         self.rows = {"call": call, "given back": got, "wanted": wanted, "printed": printed}
+
+
+Slip = TypeVar("Slip")
+
+
+def likely_slip(slips: Mapping[str, Slip], explains: Callable[[Slip], bool]) -> str:
+    """The sentence of the first slip that explains what was given back; empty where none does."""
+    return next((sentence for sentence, slip in slips.items() if explains(slip)), "")
+
+
+@contextlib.contextmanager
+def naming_slips(slips: Mapping[str, str]) -> Iterator[None]:
+    """Names the slip behind an error of PyTorch's: {what its message contains: the slip}."""
+    try:
+        yield
+    except Wrong as wrong:
+        for text, slip in slips.items():
+            if text in wrong.sentence:
+                wrong.slip = slip
+        raise
 
 
 class CheckFailedError(AssertionError):

@@ -1,17 +1,19 @@
-"""Checkers of chapter 09: with_batch_norm, factorised."""
+"""Checkers of chapter 09: GoogLeNet."""
 
 from __future__ import annotations
 
 import importlib
 import itertools
+import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from cnnlab.check.frame.calling import Runner
-from cnnlab.check.frame.judging import exercise
+from cnnlab.check.frame.judging import call, choose, compare, exercise, number
 from cnnlab.check.frame.networks import (
     build,
     combined,
@@ -23,7 +25,7 @@ from cnnlab.check.frame.networks import (
     randomise,
 )
 from cnnlab.check.frame.showing import sizes
-from cnnlab.check.frame.verdict import Wrong
+from cnnlab.check.frame.verdict import Wrong, naming_slips
 from cnnlab.compat import load_torchvision
 
 # No two convolutions have the same channels, and no two slips give the same count.
@@ -35,14 +37,9 @@ BLOCK_3A = (192, 64, (96, 128), (16, 32), 32)
 def kept_size(run: Runner, model: nn.Module, wanted: int, slips: Mapping[str, int]) -> torch.Tensor:
     """The output, of SHAPE's size and `wanted` channels; slips give other numbers of channels."""
     shapes = {text: (SHAPE[0], channels, *SHAPE[2:]) for text, channels in slips.items()}
-    try:
+    size = "every branch keeps the size: padding k // 2 in convolutions, stride 1 and padding 1 in the pooling"
+    with naming_slips({"Sizes of tensors must match": size}):
         return expect_shape(run, model, SHAPE, (SHAPE[0], wanted, *SHAPE[2:]), shapes)
-    except Wrong as wrong:
-        if "Sizes of tensors must match" in wrong.sentence:
-            wrong.slip = (
-                "every branch keeps the size: padding k // 2 in convolutions, stride 1 and padding 1 in the pooling"
-            )
-        raise
 
 
 def seen(run: Runner, model: nn.Module, c_in: int, side: int = 17) -> tuple[int, int]:
@@ -80,7 +77,7 @@ def torchvisions(c_in: int, c1: int, c3: tuple[int, int], c5: tuple[int, int], c
     return block
 
 
-@exercise
+@exercise("An Inception block with batch norm", level=2, minutes=20)
 def with_batch_norm(run, inception_bn) -> str:
     def made():
         return build(run, inception_bn, C_IN, *WIDTHS.values(), shape=SHAPE)
@@ -185,7 +182,7 @@ def mistakes(make: Callable[..., nn.Module], ways: Mapping[str, dict] = MISTAKES
     return found
 
 
-@exercise
+@exercise("Factorised convolutions", level=2, minutes=20)
 def factorised(run, inception_v3, asymmetric) -> str:
     def made():
         return build(run, inception_v3, C_IN, *WIDTHS.values(), shape=SHAPE)
@@ -255,3 +252,199 @@ def _pair(run: Runner, asymmetric, c_in: int, c_out: int, n: int) -> None:
     slips = {text: partial(pairs, way) for text, way in ways.items()}
     expect_numbers(run, made(), pairs(), shape, "two convolutions with a ReLU behind each", slips, call=call)
     expect_gradients(run, made(), shape)
+
+
+class Added(nn.Module):
+    """relu(X + a 1×1 convolution of the joined branches), right or with a mistake."""
+
+    def __init__(self, c_in, *, branch_end=nn.Identity, end=nn.ReLU, shortcut=True, **settings):
+        super().__init__()
+        self.branches, self.expand = Joined(c_in, **settings), nn.Conv2d(JOINED, c_in, 1)
+        self.branch_end, self.end, self.shortcut = branch_end(), end(), shortcut
+
+    def forward(self, X):
+        Y = self.branch_end(self.expand(self.branches(X)))
+        return self.end(X + Y if self.shortcut else Y)
+
+
+ADDED_MISTAKES = MISTAKES | {
+    "a ReLU follows the last 1 × 1; then the branches can only add and never take away": {"branch_end": nn.ReLU},
+    "the ReLU after the sum is missing": {"end": nn.Identity},
+    "X is not added; its shortcut is missing": {"shortcut": False},
+}
+
+
+@exercise("An Inception block with a shortcut", level=2, minutes=20)
+def residual_inception(run, residual_inception) -> str:
+    def made():
+        return build(run, residual_inception, C_IN, *WIDTHS.values(), shape=SHAPE)
+
+    joined = {
+        "this is the joined width; a 1 × 1 convolution has to bring it back to the channels of X": JOINED,
+        "X is joined to the branches; a shortcut is added": JOINED + C_IN,
+        "X is joined to the expanded branches; a shortcut is added": 2 * C_IN,
+    }
+    added = f"{JOINED} joined channels cannot be added to {C_IN}; a 1 × 1 convolution comes between"
+    with naming_slips({"must match the size of tensor b": added}):
+        model = made()
+        kept_size(run, model, C_IN, joined)
+    layers = convolutions(C_IN, **WIDTHS)
+    branches, expand = weights(layers) + outputs(layers), JOINED * C_IN + C_IN
+    slips = {
+        "the 1 × 1 behind the joined branches has no bias; here it keeps it": branches + expand - C_IN,
+        "X goes through a convolution of its own; the shortcut of equal channels is X itself": branches
+        + expand
+        + C_IN * C_IN
+        + C_IN,
+        "a batch norm too many: this block has none": branches + expand + 2 * C_IN,
+    }
+    expect_parameters(model, branches + expand, slips)
+    slips = mistakes(partial(Added, C_IN, **WIDTHS), ADDED_MISTAKES)
+    expect_numbers(run, model, Added(C_IN, **WIDTHS), SHAPE, "relu(X + 1 × 1 of the joined branches)", slips)
+    expect_gradients(run, made(), SHAPE)
+    return "Zero weights leave relu(X), the branches can add and take away, and every parameter gets a gradient."
+
+
+def works(n: int, layers: Sequence[tuple[int, int, int]]) -> bool:
+    """Whether torch lets n pixels through."""
+    x = torch.empty(1, 1, n, device="meta")
+    try:
+        for k, s, p in layers:
+            x = F.conv1d(x, torch.empty(1, 1, k, device="meta"), None, s, p)
+    except RuntimeError:
+        return False
+    return x.shape[2] >= 1
+
+
+def smallest(layers: Sequence[tuple[int, int, int]], most: int = 2_000) -> int:
+    """The fewest pixels up to `most` that torch lets through, or 0."""
+    return next((n for n in range(1, most) if works(n, layers)), 0)
+
+
+def back(step, least: int = 1):
+    """The same way back through the layers with another step."""
+
+    def slip(layers):
+        need = 1
+        for k, s, p in reversed(layers):
+            need = max(least, step(need, k, s, p))
+        return need
+
+    return slip
+
+
+POOL, STEM = (3, 2, 0), (7, 2, 3)
+
+
+@exercise("The smallest input that works", level=1, minutes=10)
+def smallest_input(run, smallest_side, notes_side, unpadded_side) -> str:
+    draw, calls = (
+        random.Random(9),
+        [call([STEM, *[POOL] * 4]), call([(3, 2, 1)]), call([(7, 2, 3), (3, 2, 1), (5, 1, 0)])],
+    )
+    while len(calls) < 30:
+        most = (7, 3) if len(calls) < 24 else (31, 9)
+        layers = [
+            (draw.randint(1, most[0]), draw.randint(1, most[1]), draw.randint(0, 2)) for _ in range(draw.randint(1, 4))
+        ]
+        if smallest(layers, 2_000):
+            calls.append(call(layers))
+    slips = {
+        "a layer needs at least one pixel, however much padding it has: max(1, …) in every step": back(
+            lambda m, k, s, p: (m - 1) * s + k - 2 * p, -(10**6)
+        ),
+        "padding is on both sides: 2p pixels need not come from the input": back(
+            lambda m, k, s, p: (m - 1) * s + k - p
+        ),
+        "padding is left out": back(lambda m, k, s, p: (m - 1) * s + k),
+        "m outputs are m − 1 strides apart, then one whole kernel": back(lambda m, k, s, p: m * s + k - 2 * p),
+        "the layers are walked from the first to the last; start from the one pixel behind the last": lambda layers: (
+            back(lambda m, k, s, p: (m - 1) * s + k - 2 * p)(layers[::-1])
+        ),
+    }
+    compare(run, smallest_side, calls, smallest, slips)
+    number(
+        notes_side,
+        smallest([STEM, *[(3, 2, 1)] * 4]),
+        {
+            "at 61 the poolings would need no padding, but they have it": 61,
+            "2⁵ is the factor by which the side shrinks, not the smallest side: a padded pooling leaves one pixel one": 32,
+            "nothing in the layers asks for 96; it is only the size that is trained on": 96,
+        },
+        name="notes_side",
+    )
+    number(
+        unpadded_side,
+        smallest([STEM, *[POOL] * 4]),
+        {
+            "the first convolution is left out; it halves as well": 31,
+            "there are four poolings: one in each of the first four stages": 29,
+            "here the poolings have no padding": 1,
+            "the first convolution keeps its padding of 3": 67,
+            "2⁵ is right only if every layer halves exactly": 32,
+        },
+        name="unpadded_side",
+    )
+    return "30 stacks of layers agree with what PyTorch lets through, and both sides of GoogLeNet are right."
+
+
+def small_nets():
+    """Random networks whose dense part can be counted by hand."""
+    yield nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3))
+    yield nn.Sequential(nn.Sequential(nn.Linear(8, 5), nn.ReLU(), nn.Linear(5, 2, bias=False)), nn.LayerNorm(2))
+    yield nn.Sequential(nn.Conv2d(3, 6, 5, bias=False), nn.BatchNorm2d(6), nn.Conv2d(6, 10, 1))
+    yield nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(27, 10)).half()
+
+
+def counted(keep=lambda name: True, module=nn.Linear):
+    """(MB, share of the parameters that belong to `module`) with only some parameters counted."""
+
+    def count(model):
+        all_ = [p for name, p in model.named_parameters() if keep(name)]
+        inside = [p for m in model.modules() if isinstance(m, module) for name, p in m.named_parameters() if keep(name)]
+        total = sum(p.numel() for p in all_)
+        return sum(p.numel() * p.element_size() for p in all_) / 1e6, sum(p.numel() for p in inside) / total
+
+    return count
+
+
+def changed(megabytes=lambda mb, model: mb, share=lambda x: x):
+    def slip(model):
+        mb, dense = counted()(model)
+        return megabytes(mb, model), share(dense)
+
+    return slip
+
+
+def per_number(size: int):
+    return lambda mb, model: sum(p.numel() for p in model.parameters()) * size / 1e6
+
+
+@exercise("Why two of four networks are small", level=2, minutes=15)
+def parameter_sizes(run, size_and_share, reason) -> str:
+    slips = {
+        "divided by 2²⁰: those are MiB; a MB is 10⁶ bytes": changed(lambda mb, model: mb * 1e6 / 2**20),
+        "these are millions of parameters; a float32 has 4 bytes": changed(per_number(1)),
+        "these are bits; eight make a byte": changed(lambda mb, model: mb * 8),
+        "every number is taken as 4 bytes; element_size() says how many it has": changed(per_number(4)),
+        "this is the share of everything but the dense layers": changed(share=lambda x: 1 - x),
+        "the share is in percent; a share lies between 0 and 1": changed(share=lambda x: 100 * x),
+        "the biases are left out": counted(lambda name: not name.endswith("bias")),
+        "this is the share of the convolutions; dense layers are nn.Linear": counted(module=nn.Conv2d),
+    }
+    calls = [call(net) for net in small_nets()]
+    compare(
+        run, size_and_share, calls, counted(), slips, given=lambda net: f"size_and_share({' '.join(str(net).split())})"
+    )
+    choose(
+        reason,
+        "no wide dense layer",
+        {
+            "fewer layers": "GoogLeNet has 57 convolutions and VGG-11 has 8; NiN has 12 and AlexNet 5.",
+            "smaller kernels": "NiN starts with the 11 × 11 of AlexNet, and VGG has nothing larger than 3 × 3.",
+            "smaller maps": "A convolution has as many weights on a large map as on a small one.",
+            "fewer channels": "GoogLeNet's last maps have 1,024 channels, VGG's 512 and AlexNet's 256.",
+        },
+        name="reason",
+    )
+    return "Sizes and shares agree on four networks, and the reason is the one that the shares show."
