@@ -208,11 +208,11 @@ def test_a_channel_count_that_is_none_is_refused(value):
 def test_settings_to_start_from(name, out, code):
     explorer, seen = ConvExplorer(9, 2, stride=3), []
     explorer.view.observe(lambda change: seen.append(change), "picture")
-    explorer.panel.start.value = name
+    explorer.preset_choice.value = name
     assert (explorer.out_shape, explorer.code(), len(seen)) == ((out, out), code, 1)
-    assert explorer.panel.start.value == name
+    assert explorer.preset_choice.value == name
     explorer.kernel_size = 2
-    assert explorer.panel.start.value not in presets.SETTINGS
+    assert explorer.preset_choice.value not in presets.SETTINGS
 
 
 def test_an_unknown_setting_is_refused():

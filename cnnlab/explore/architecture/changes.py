@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import traitlets
 
 from cnnlab.explore.architecture import sketch
-from cnnlab.explore.kit.base import said
+from cnnlab.explore.kit.settings import said
 
 
 class Changes(traitlets.TraitType):

@@ -18,11 +18,12 @@ from cnnlab.explore.architecture.layer_form import CONTROLLED, LayerForm
 from cnnlab.explore.architecture.mending import mended
 from cnnlab.explore.architecture.outline import lines, tree, usual
 from cnnlab.explore.architecture.picture import architecture_picture
-from cnnlab.explore.kit.base import LABEL_WIDTH, LARGEST, Explorer, Real, Whole, said
-from cnnlab.explore.kit.told import ToldView, reach
+from cnnlab.explore.kit.base import Explorer
+from cnnlab.explore.kit.controls import LABEL_WIDTH, ROW, WIDE, control
+from cnnlab.explore.kit.settings import LARGEST, Real, Whole, said, setting
+from cnnlab.explore.kit.told import ToldView
 from cnnlab.shapes.sizes import whole
 
-WIDE = {"width": "auto"}
 STYLE = {"description_width": LABEL_WIDTH}
 HINT = "Point at a line or a block. Click, or Enter: open or fold a block, choose a layer to change."
 WIDEST = 16  # times the channels of the paper; a VGG-11 has some 10¹⁰ parameters then
@@ -47,23 +48,16 @@ class ArchitectureExplorer(Explorer):
 
     view_class = ArchitectureView
 
-    size = Whole(28)
-    width = Real(1.0, 0, WIDEST, f"a factor of the channels above 0 and of at most {WIDEST}, such as 0.5", above=True)
-    built = Whole(28)
-    changes = Changes()
-    unfolded = traitlets.Tuple(allow_none=True)
-    layer = traitlets.Unicode("")
+    size = setting(Whole(28), slide=(8, 256), label="size, px", positional=True, default=None)
+    built = setting(Whole(28), asked=False)
+    width = setting(
+        Real(1.0, 0, WIDEST, f"a factor of the channels above 0 and of at most {WIDEST}, such as 0.5", above=True)
+    )
+    changes = setting(Changes(), default=None)
+    unfolded = setting(traitlets.Tuple(allow_none=True), default=None)
+    layer = setting(traitlets.Unicode(""), asked=False)
 
-    def __init__(
-        self,
-        model: Any,
-        size: int | None = None,
-        *,
-        in_channels: int | None = None,
-        width: float = 1.0,
-        changes: dict[str, dict[str, int]] | None = None,
-        unfolded: tuple[str, ...] | None = None,
-    ) -> None:
+    def __init__(self, model: Any, *given: object, in_channels: int | None = None, **settings: object) -> None:
         self.named = model if isinstance(model, str) else None
         self.in_channels = in_channels if in_channels is None else whole("in_channels", in_channels)
         self._traces: dict[tuple, Any] = {}
@@ -73,16 +67,14 @@ class ArchitectureExplorer(Explorer):
             self._device = next((p.device for p in model.parameters() if p.device.type not in ("cpu", "meta")), None)
         else:
             self._look_up()
+        super().__init__(*given, **settings)
+
+    def _completed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        size = settings["size"]
         self.size = 28 if size is None else size
-        self._start(width, size is None)  # before the rest, which is checked against the layers
-        super().__init__(
-            size=self.size,
-            built=self.built,
-            width=self.width,
-            changes=changes or {},
-            unfolded=unfolded,
-            layer=next(iter(self.choices), ""),
-        )
+        self._start(settings["width"], size is None)  # before the rest, which is checked against the layers
+        known = {"size": self.size, "built": self.built, "width": self.width, "layer": next(iter(self.choices), "")}
+        return {**settings, **known, "changes": settings["changes"] or {}}
 
     def _look_up(self) -> None:
         from cnnlab import models
@@ -333,12 +325,8 @@ class ArchitectureExplorer(Explorer):
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        self.size_slider = widgets.IntSlider(
-            self.size, min=min(8, self.size), max=max(256, self.size), description="size, px", style=STYLE, layout=WIDE
-        )
+        self.size_slider = control(self, "size")
         self.size_slider.layout.display = None if self._axes else "none"  # a vector has channels alone
-        self.observe(lambda change: reach(self.size_slider, change["new"]), "size")
-        traitlets.link((self, "size"), (self.size_slider, "value"))
         column = [self.size_slider]
         if self.has_width:
             self.width_choice = widgets.Dropdown(description="width", style=STYLE, layout=WIDE)
@@ -353,7 +341,7 @@ class ArchitectureExplorer(Explorer):
         self.view.observe(self._pressed, "pressed")
         column.append(self.reset)
         boxes = [widgets.VBox(column, layout={"flex": "1 1 280px"}), self.form]
-        return widgets.HBox(boxes, layout={"flex_flow": "row wrap", "max_width": "900px", "grid_gap": "0 24px"})
+        return widgets.HBox(boxes, layout={**ROW, "grid_gap": "0 24px"})
 
     def _show_width(self, change: object = None) -> None:
         """Code may ask for a width that is not among the usual ones."""

@@ -9,10 +9,9 @@ import traitlets
 
 from cnnlab.draw.svg import escaped
 from cnnlab.explore.architecture import sketch
-from cnnlab.explore.kit.base import LABEL_WIDTH
+from cnnlab.explore.kit.controls import LABEL_WIDTH, WIDE
 
 STYLE = {"description_width": LABEL_WIDTH}
-WIDE = {"width": "auto"}
 MOST = {"kernel_size": 11, "stride": 5, "padding": 5}
 COUNTS = ("out_channels", "out_features")
 CONTROLLED = {*MOST, *COUNTS}

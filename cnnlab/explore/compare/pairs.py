@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import traitlets
 
-from cnnlab.explore.kit.base import said
+from cnnlab.explore.kit.settings import said
 
 KINDS = ("conv", "depthwise")
 MOST_PARTS, WIDEST = 32, 51  # layers of a stack, and px of a field whose every pixel is drawn
@@ -70,13 +70,6 @@ def _part(value: object) -> Part:
     if kind not in KINDS or isinstance(kernel, bool) or operator.index(kernel) < 1 or kernel % 2 == 0:
         raise ValueError
     return Part(kind, operator.index(kernel))
-
-
-def named(name: str) -> tuple[Stack, Stack]:
-    """The pair of that name."""
-    if name not in PAIRS:
-        raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(PAIRS)}")
-    return PAIRS[name]
 
 
 def name_of(parts: Stack) -> str:

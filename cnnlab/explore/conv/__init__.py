@@ -1,8 +1,6 @@
 """ConvExplorer: one convolution, ordinary or transposed.
 
 explorer            its settings, results and sentences
-panel               its sliders, lists and switches
-kinds               what the two kinds of layer do differently
 numbers             the ordinary convolution in numbers and words
 picture             its picture
 transposed          settings that mend the transposed one, and slips about its size

@@ -7,10 +7,10 @@ import numpy as np
 from cnnlab import shapes
 from cnnlab.explore.conv.numbers import Conv
 from cnnlab.explore.conv.transposed_numbers import Transposed
-from cnnlab.explore.kit.base import Setting, pair
+from cnnlab.explore.kit.settings import Size, pair
 
 
-def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: Setting, dilation: Setting) -> list:
+def correlate(image: np.ndarray, weights: np.ndarray, stride: Size, padding: Size, dilation: Size) -> list:
     """What nn.Conv2d computes for one channel, as a sum over taps.
     (H, W), (k_h, k_w) -> (o_h, o_w)
     >>> correlate(np.array([[1, 2, 4]]), np.array([[-1, 1]]), 1, 0, 1)
@@ -19,9 +19,7 @@ def correlate(image: np.ndarray, weights: np.ndarray, stride: Setting, padding: 
     return correlation(image, weights, stride, padding, dilation).tolist()
 
 
-def correlation(
-    image: np.ndarray, weights: np.ndarray, stride: Setting, padding: Setting, dilation: Setting
-) -> np.ndarray:
+def correlation(image: np.ndarray, weights: np.ndarray, stride: Size, padding: Size, dilation: Size) -> np.ndarray:
     """The same as an array."""
     padded = np.pad(image, [(side, side) for side in pair(padding)])
     steps, gaps = pair(stride), pair(dilation)
@@ -37,10 +35,10 @@ def correlation(
 def stamp(
     image: np.ndarray,
     weights: np.ndarray,
-    stride: Setting,
-    padding: Setting,
-    output_padding: Setting,
-    dilation: Setting,
+    stride: Size,
+    padding: Size,
+    output_padding: Size,
+    dilation: Size,
 ) -> list:
     """What nn.ConvTranspose2d computes for one channel: every weight adds the image, its pixels `stride` apart.
     (H, W), (k_h, k_w) -> (o_h, o_w)

@@ -17,7 +17,9 @@ from cnnlab.explore.features.gallery import Batch, gallery
 from cnnlab.explore.features.parts import Score, number
 from cnnlab.explore.features.photo import Photo, PhotoError, read_photo
 from cnnlab.explore.features.picture import Features, Map, features_picture
-from cnnlab.explore.kit.base import LABEL_WIDTH, Explorer, View, Whole, script, style
+from cnnlab.explore.kit.base import Explorer, View, script, style
+from cnnlab.explore.kit.controls import LABEL_WIDTH, ROW
+from cnnlab.explore.kit.settings import Whole, setting
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,22 +49,20 @@ class FeatureMapExplorer(Explorer):
     view_class = FeatureView
     beside_cells = False  # it runs the model, which the cell may be training
 
-    image = Whole(0, least=0)
-    layer = traitlets.Unicode()
-    channel = Whole(0, least=0)
-    photo = traitlets.Instance(Photo, allow_none=True)
+    image = setting(Whole(0, least=0))
+    layer = setting(traitlets.Unicode(), default=None)
+    channel = setting(Whole(0, least=0))
+    photo = setting(traitlets.Instance(Photo, allow_none=True), asked=False)
 
     def __init__(
         self,
         model: nn.Module,
         images: object,
         *,
-        image: int = 0,
-        layer: str | None = None,
-        channel: int = 0,
         searched: int = SEARCHED,
         labels: object = None,
         classes: Sequence[str] | None = None,
+        **settings: object,
     ) -> None:
         if searched < 1:
             raise ValueError(f"searched={searched!r} leaves no image to look at; give at least 1")
@@ -71,7 +71,10 @@ class FeatureMapExplorer(Explorer):
         self.layers = probe.map_layers(model, tuple(self.gallery.inputs(0, 1).shape))
         self.refused = ""
         self._search()
-        super().__init__(image=image, layer=layer or self.layers[0], channel=channel, photo=None)
+        super().__init__(**settings)
+
+    def _completed(self, settings: dict[str, object]) -> dict[str, object]:
+        return {**settings, "layer": settings["layer"] or self.layers[0]}
 
     # ---- results ----
 
@@ -271,7 +274,7 @@ class FeatureMapExplorer(Explorer):
         self.view.observe(self._clicked, "chosen")
         sliders = widgets.VBox([*self.sliders.values()], layout={"flex": "1 1 340px"})
         rest = widgets.VBox([self.layer_choice, widgets.HBox([self.file, self.says])], layout={"flex": "1 1 300px"})
-        return widgets.HBox([sliders, rest], layout={"flex_flow": "row wrap", "max_width": "900px"})
+        return widgets.HBox([sliders, rest], layout=ROW)
 
     def _moved(self, name: str, value: object) -> None:
         # Whoever moves the image slider wants the data back.

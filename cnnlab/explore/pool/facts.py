@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cnnlab import shapes
+from cnnlab.explore.kit.window import arithmetic
 from cnnlab.explore.pool.numbers import PAD, Pool
 
 
@@ -18,10 +19,7 @@ def pool_facts(pool: Pool, still: np.ndarray) -> list[tuple[str, str]]:
 
 def _arithmetic(pool: Pool) -> list[tuple[str, str]]:
     axes = [pool.axis(axis) for axis in (0, 1)]
-    lines = [shapes.explain(*axis, ceil_mode=pool.ceil_mode) for axis in axes]
-    if axes[0] == axes[1]:
-        return [("output height and width", lines[0].replace(" column", " row and column"))]
-    return [("output height", lines[0].replace("column", "row")), ("output width", lines[1])]
+    return arithmetic([shapes.explain(*axis, ceil_mode=pool.ceil_mode) for axis in axes], axes[0] == axes[1])
 
 
 def _cost(pool: Pool) -> tuple[str, str]:
