@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.explore import ConvExplorer
-from cnnlab.explore.conv.compute import torch_output
+from cnnlab.explore.conv.numbers import torch_output
 from cnnlab.explore.conv.transposed import RULES, hint, length, slips
 from cnnlab.explore.kit import presets
 from cnnlab.trace import trace

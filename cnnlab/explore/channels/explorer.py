@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from math import gcd
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
@@ -13,12 +13,15 @@ from cnnlab.draw import svg
 from cnnlab.draw.grid import Pair
 from cnnlab.explore.channels.maps import BIASES, KERNELS, MAPS, PERIOD, PRESETS, input_map, kernel
 from cnnlab.explore.channels.picture import Channels, channel_picture, channel_sum
-from cnnlab.explore.conv.compute import correlation
+from cnnlab.explore.conv.numbers import correlate, weighted
 from cnnlab.explore.kit import limits
 from cnnlab.explore.kit.base import View, script
 from cnnlab.explore.kit.controls import LABEL_WIDTH, WIDE, PresetMenu, columns
 from cnnlab.explore.kit.settings import LONGEST_KERNEL, MOST_CHANNELS, Sides, Size, Whole, pair, setting, short
 from cnnlab.explore.kit.window import WindowExplorer, said, split_error
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class ChannelView(View):
@@ -63,6 +66,8 @@ class ChannelExplorer(WindowExplorer):
     @property
     def weights(self) -> np.ndarray:
         """The layer's weights, as in `layer.weight`.  (c_out, c_in / groups, k_h, k_w)"""
+        import numpy as np  # for who asks; the picture does without
+
         each, per = self.in_channels // self.groups, self.out_channels // self.groups
         size = pair(self.kernel_size)
         rows = [[kernel(o, o // per * each + i, size) for i in range(each)] for o in range(self.out_channels)]
@@ -151,16 +156,16 @@ class ChannelExplorer(WindowExplorer):
         products, out, bias = {}, None, self._bias(self.channel)
         if not self.error:
             made = {
-                c % PERIOD: correlation(images[c % MAPS], kernels[c % KERNELS], 1, self.padding, 1)
+                c % PERIOD: correlate(images[c % MAPS], kernels[c % KERNELS], 1, self.padding, 1)
                 for c in members[:PERIOD]
             }
-            out = (bias + sum(made[c] * len(members[i::PERIOD]) for i, c in enumerate(made))).tolist()
-            products = {c: product.tolist() for c, product in made.items()}
-        shared = [image.tolist() for image in images]
-        weights = {c: grid.tolist() for c, grid in kernels.items()}
+            counts = [(len(members[i::PERIOD]), grid) for i, grid in enumerate(made.values())]
+            rows = (weighted((count, grid[r]) for count, grid in counts) for r in range(self.out_shape[0]))
+            out = [[value + bias for value in row] for row in rows]
+            products = made
         return Channels(
-            [shared[c % MAPS] for c in range(self.in_channels)],
-            {c: weights[c % KERNELS] for c in members},
+            [images[c % MAPS] for c in range(self.in_channels)],
+            {c: kernels[c % KERNELS] for c in members},
             {c: products[c % PERIOD] for c in members if products},
             out,
             self.out_channels,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from cnnlab.draw.grid import Grid
 from cnnlab.explore.kit import presets
 
 PRESETS = {
@@ -14,21 +13,39 @@ PRESETS = {
 }
 PICTURES = ("shirt", "edge", "ramp", "dot")
 BIASES = (1, -1, 2, 0)
+# A weight from where it stands below the middle or above it, right or left of it, and whether it is the middle itself.
+KINDS = (
+    lambda down, across, middle: across,
+    lambda down, across, middle: int(middle),
+    lambda down, across, middle: down,
+    lambda down, across, middle: -middle,
+    lambda down, across, middle: across * down,
+    lambda down, across, middle: max(across, down),
+)
 MAPS, KERNELS, PERIOD = 8, 6, 24  # channels after which input maps, kernels, and pairs of both come again
 
 
-def input_map(channel: int, size: tuple[int, int]) -> np.ndarray:
+def input_map(channel: int, size: tuple[int, int]) -> Grid:
     """A small picture for each channel, after four of them mirrored.  (H, W) of 0 … 3"""
-    image = presets.IMAGES[PICTURES[channel % 4]](size) // 3
-    return image[:, ::-1] if channel // 4 % 2 else image
+    image = [[value // 3 for value in row] for row in presets.IMAGES[PICTURES[channel % 4]](size)]
+    return [row[::-1] for row in image] if channel // 4 % 2 else image
 
 
-def kernel(target: int, source: int, size: tuple[int, int]) -> np.ndarray:
+def kernel(target: int, source: int, size: tuple[int, int]) -> Grid:
     """Weights from one input to one output channel.  (k_h, k_w) of −1, 0 and 1"""
-    i, j = np.indices(size)
-    across, down = np.sign(2 * j - size[1] + 1), np.sign(2 * i - size[0] + 1)
-    middle = ((i == (size[0] - 1) // 2) & (j == (size[1] - 1) // 2)).astype(int)
-    kinds = (across, middle, down, -middle, across * down, np.maximum(across, down))
-    chosen = kinds[(source + 2 * target) % len(kinds)]
+    height, width = size
+    middle = (height - 1) // 2, (width - 1) // 2
+    weight = KINDS[(source + 2 * target) % len(KINDS)]
+    chosen = [
+        [weight(_sign(2 * i - height + 1), _sign(2 * j - width + 1), (i, j) == middle) for j in range(width)]
+        for i in range(height)
+    ]
+    if any(map(any, chosen)):
+        return chosen
     # One pixel alone has no across or down.
-    return chosen if chosen.any() else middle * (1 if (source + target) % 2 == 0 else -1)
+    alone = 1 if (source + target) % 2 == 0 else -1
+    return [[alone * ((i, j) == middle) for j in range(width)] for i in range(height)]
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
-import numpy as np
-
 from cnnlab import shapes
 from cnnlab.explore.compare.pairs import Part, Stack, formula, name_of
 from cnnlab.explore.compare.picture import Measure, Side
@@ -51,12 +49,14 @@ def _numbers(cost: shapes.Cost) -> tuple[int, int, int]:
 
 def side_of(parts: Stack) -> Side:
     """What the picture shows of a stack."""
-    line = np.ones(1, dtype=object)  # counts outgrow every machine's integers
+    line = [1]
     for part in parts:
-        line = np.convolve(line, np.ones(part.kernel, dtype=object))
+        edge = [0] * (part.kernel - 1)
+        padded = [*edge, *line, *edge]
+        line = [sum(padded[i : i + part.kernel]) for i in range(len(line) + part.kernel - 1)]
     lines = tuple(f"{number}. {part.said}, ReLU" for number, part in enumerate(parts, 1))
     kernels = tuple(part.kernel for part in parts)
-    return Side(name_of(parts), lines, kernels, tuple(map(tuple, np.outer(line, line).tolist())))
+    return Side(name_of(parts), lines, kernels, tuple(tuple(down * across for across in line) for down in line))
 
 
 def told(sides: tuple[Side, Side], ways: tuple[int, int]) -> str:

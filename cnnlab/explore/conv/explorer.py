@@ -6,19 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
 from cnnlab.draw.grid import LONGEST, Pair
 from cnnlab.explore.conv import guess, transposed
-from cnnlab.explore.conv.compute import correlate, stamp, torch_output
-from cnnlab.explore.conv.facts import FORMULAS, TRANSPOSED_FORMULAS, conv_facts
 from cnnlab.explore.conv.guess import Question, Rules, Verdict, parse_guess, verdict
-from cnnlab.explore.conv.numbers import Conv
+from cnnlab.explore.conv.numbers import FORMULAS, Conv, conv_facts, correlate, torch_output
 from cnnlab.explore.conv.picture import conv_picture, window_sum
-from cnnlab.explore.conv.transposed_numbers import Transposed
-from cnnlab.explore.conv.transposed_picture import stamp_sum, transposed_picture
 from cnnlab.explore.kit import limits
 from cnnlab.explore.kit.ask import Answer, Ask, compare
 from cnnlab.explore.kit.base import View, script
@@ -78,11 +73,11 @@ TRANSPOSED = Kind(
     shapes.transposed_out_size,
     transposed.remedies,
     transposed.RULES,
-    Transposed,
-    stamp,
-    transposed_picture,
-    stamp_sum,
-    TRANSPOSED_FORMULAS,
+    transposed.Transposed,
+    transposed.stamp,
+    transposed.transposed_picture,
+    transposed.stamp_sum,
+    transposed.FORMULAS,
 )
 
 
@@ -214,7 +209,7 @@ class ConvExplorer(WindowExplorer):
         if too_large:
             self.answer = Answer(False, f"PyTorch is not asked: {too_large}.")
             return self.answer
-        ours = None if self.error else np.array(self.conv.out) / self.conv.divisor
+        ours = None if self.error else [[value / conv.divisor for value in row] for row in conv.out]
         self.answer = compare(ours, torch_output(self.conv, self._channels()))
         return self.answer
 
@@ -267,9 +262,10 @@ class ConvExplorer(WindowExplorer):
         settings = {name: pair(getattr(self, name)) for name in self.along[2:]}
         out = None
         if self.error is None:
-            out = (np.array(self.kind.values(image, weights, **settings)) + self.bias * divisor).tolist()
+            values = self.kind.values(image, weights, **settings)
+            out = [[value + self.bias * divisor for value in row] for row in values] if self.bias else values
         rest = {"divisor": divisor, "bias": self.bias, "error": self.error, "weights_name": self.weights}
-        return self.kind.numbers(image.tolist(), weights.tolist(), out, **settings, **rest)
+        return self.kind.numbers(image, weights, out, **settings, **rest)
 
     @property
     def _shown(self) -> Conv:

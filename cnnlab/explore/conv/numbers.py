@@ -1,4 +1,4 @@
-"""One convolution in numbers and words: what a picture shows, and how a value is written.
+"""One convolution in numbers and words: its values, what a picture shows of them, its shape and its cost.
 
 An axis longer than LONGEST cells shows its two ends.
 """
@@ -6,21 +6,21 @@ An axis longer than LONGEST cells shows its two ends.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnlab import shapes
-from cnnlab.draw.grid import (
-    LONGEST,
-    LONGEST_KERNEL,
-    MOST_TERMS,
-    Grid,
-    Pair,
-    ends,
-    minus,
-)
+from cnnlab.draw.grid import LONGEST, LONGEST_KERNEL, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.explore.kit.settings import Size, pair
+from cnnlab.explore.kit.window import arithmetic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Channels = tuple[int, int, int]  # in, out, groups
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class Conv:
     bias: int = 0
     error: str | None = None
     weights_name: str = ""
+
+    layer: ClassVar[str] = "Conv2d"
+    settings: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "padding", "dilation")  # PyTorch's names
 
     @cached_property
     def size(self) -> Pair:
@@ -189,3 +192,99 @@ def written_out(conv: Conv, terms: Sequence[tuple[int, int]], pin: Pair) -> str:
         return f"{text}{bias} = {minus(total)}"
     plain = minus(total - conv.bias * conv.divisor)
     return f"({text}) / {conv.divisor}{bias} = {plain}/{conv.divisor}{bias} = {conv.value(*pin, places=2)}"
+
+
+# ---- its values, as a sum over taps and by PyTorch -------------------------------------------------------------------
+
+
+def correlate(image: Grid, weights: Grid, stride: Size, padding: Size, dilation: Size) -> list[list[int]]:
+    """What nn.Conv2d computes for one channel, as a sum over taps.
+    (H, W), (k_h, k_w) -> (o_h, o_w)
+    >>> correlate([[1, 2, 4]], [[-1, 1]], 1, 0, 1)
+    [[1, 2]]
+    """
+    sizes, kernel_size = (len(image), len(image[0])), (len(weights), len(weights[0]))
+    axes = list(zip(sizes, kernel_size, *map(pair, (stride, padding, dilation)), strict=True))
+    height, width = (shapes.out_size(*axis) for axis in axes)
+    (_, _, down, above, between), (_, _, across, beside, apart) = axes
+    edge = [0] * beside
+    padded = [[*edge, *row, *edge] for row in image]
+    made: dict[tuple[int, tuple[int, ...]], list[int]] = {}  # what a kernel's row makes of an image's row
+
+    def taps(at: int, row: tuple[int, ...]) -> list[int]:
+        if (at, row) not in made:
+            line, last = padded[at], (width - 1) * across + 1
+            made[at, row] = weighted((w, line[j * apart : j * apart + last : across]) for j, w in enumerate(row))
+        return made[at, row]
+
+    rows = [(i * between - above, tuple(row)) for i, row in enumerate(weights) if any(row)]
+    places = ([(r * down + i, row) for i, row in rows if 0 <= r * down + i < len(image)] for r in range(height))
+    return [added([taps(at, row) for at, row in each]) or [0] * width for each in places]
+
+
+def weighted(terms: Iterable[tuple[int, list[int]]]) -> list[int]:
+    """The sum of lines, each times its weight; empty where no weight is other than zero.
+    >>> weighted([(2, [1, 2]), (0, [5, 5]), (-1, [3, 0])])
+    [-1, 4]
+    """
+    alike: dict[int, list[list[int]]] = {}
+    for weight, line in terms:
+        if weight:
+            alike.setdefault(weight, []).append(line)
+    sums = ((weight, added(lines)) for weight, lines in alike.items())
+    return added([line if weight == 1 else [weight * value for value in line] for weight, line in sums])
+
+
+def added(lines: list[list[int]]) -> list[int]:
+    """The sum of lines, place by place; empty where there are none."""
+    return lines[0] if len(lines) == 1 else list(map(sum, zip(*lines, strict=True)))
+
+
+def torch_output(conv: Conv, channels: Channels = (1, 1, 1)) -> np.ndarray | str:
+    """The first output channel of the real layer, or why PyTorch refuses.
+    (H, W) -> (o_h, o_w)"""
+    import torch  # takes seconds, so only who asks waits
+
+    try:
+        with torch.no_grad():
+            settings = {name: getattr(conv, name) for name in conv.settings}
+            layer = getattr(torch.nn, conv.layer)(*channels[:2], groups=channels[2], **settings)
+            image = torch.zeros(1, channels[0], *conv.size)
+            image[0, 0] = torch.tensor(conv.image)
+            layer.weight.zero_()
+            layer.weight[0, 0] = torch.tensor(conv.weights) / conv.divisor
+            layer.bias.fill_(conv.bias)
+            return layer(image)[0, 0].double().numpy()
+    except (RuntimeError, ValueError) as error:
+        return f"{error}"
+
+
+# ---- its shape and its cost ------------------------------------------------------------------------------------------
+
+
+FORMULAS = [
+    ("output, along each axis", "⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1"),
+    ("pixels the kernel spans", "dilation·(kernel − 1) + 1"),
+    ("weights", "kernel height · kernel width · in_channels / groups · out_channels"),
+    ("parameters", "weights + out_channels biases"),
+    ("multiply-accumulates (MACs)", "weights · output height · output width"),
+    ("activation memory", "out_channels · output height · output width · 4 bytes (float32)"),
+]
+
+
+def conv_facts(conv: Conv, channels: Channels = (1, 1, 1)) -> list[tuple[str, str]]:
+    """Name and arithmetic of every fact; needs a layer that can exist."""
+    (k_h, k_w), (o_h, o_w), (c_in, c_out, groups) = conv.kernel_size, conv.out_shape, channels
+    cost = shapes.conv_cost(c_in, c_out, (k_h, k_w), (o_h, o_w), groups)
+    # A weight meets every output pixel, or, of a transposed convolution, every input pixel.
+    macs = shapes.conv_cost(c_in, c_out, (k_h, k_w), conv.met, groups).macs
+    many, outs = "" if c_out == 1 else f"{c_out}·", f"{o_h}·{o_w}"
+    taps = (
+        f"{k_h}·{k_w}" if c_in == c_out == 1 else f"{k_h}·{k_w}·{c_in if groups == 1 else f'({c_in}/{groups})'}·{c_out}"
+    )
+    return [
+        *arithmetic([conv.explain(axis) for axis in (0, 1)], conv.axis(0) == conv.axis(1)),
+        ("parameters", f"{taps} + {c_out} bias{'es' * (c_out > 1)} = {cost.params:,}"),
+        ("multiply-accumulates (MACs)", f"{taps} · {conv.met[0]}·{conv.met[1]} = {macs:,}"),
+        ("activation memory", f"{many}{outs} · 4 bytes = {cost.activation_bytes:,}"),
+    ]

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
@@ -21,6 +20,9 @@ from cnnlab.explore.kit.base import Explorer, View, script, style
 from cnnlab.explore.kit.controls import ROW, PresetMenu, control, edited
 from cnnlab.explore.kit.presets import IMAGES
 from cnnlab.explore.kit.settings import LONGEST_SIDE, Choice, Whole, setting
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LABELS = "60px"
 MOST_OF = 0.9  # of the weight of an effective field, to say how wide it is
@@ -134,6 +136,8 @@ class ReceptiveFieldExplorer(Explorer):
 
         It belongs to `unit`, a (row, column) of `layer`; without these to the middle unit of the last layer.
         """
+        import numpy as np  # whoever has weights of a trained net has it
+
         layer = len(self.chain.sizes) - 1 if layer is None else layer
         middle = (self.chain.sizes[layer] - 1) // 2 if 0 < layer < len(self.chain.sizes) else 0
         whole = self._known((layer, *(unit or (middle, middle))))
@@ -164,6 +168,8 @@ class ReceptiveFieldExplorer(Explorer):
         return unit
 
     def _refuse_outside(self, array: np.ndarray, unit: Unit) -> None:
+        import numpy as np
+
         seen = np.zeros(array.shape, bool)
         reach = self.chain.reach[unit[0]][0]
         rows, columns = (slice(max(first, 0), last + 1) for first, last in map(reach.at, unit[1:]))
@@ -175,6 +181,8 @@ class ReceptiveFieldExplorer(Explorer):
             )
 
     def _effective_words(self, array: np.ndarray, unit: Unit) -> str:
+        import numpy as np
+
         reach = self.chain.reach[unit[0]][0]
         middles = [(sum(reach.at(index))) / 2 for index in unit[1:]]
         ranges = [abs(np.arange(self.size) - middle) for middle in middles]
@@ -186,7 +194,7 @@ class ReceptiveFieldExplorer(Explorer):
         return f"Effective field: {most} of its weight lies in the middle {side} × {side} of {full} × {full} px."
 
     def _drawn_with(self, unit: Unit | None = None, **options: object) -> str:
-        image = IMAGES[self.image]((min(self.size, FINEST),) * 2).tolist()
+        image = IMAGES[self.image]((min(self.size, FINEST),) * 2)
         heat = (self.effective.unit, self.effective.weights.tolist()) if self.effective else None
         return field_picture(self.chain, image, unit, heat=heat, **options)
 

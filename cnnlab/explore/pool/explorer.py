@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
@@ -113,7 +112,7 @@ class PoolExplorer(WindowExplorer):
     def _pool(self, shift: int, before: Pool | None = None) -> Pool:
         image = presets.IMAGES[self.image](pair(self.size))
         # Zeros come in from the left, and what leaves on the right is lost.
-        moved = np.pad(image, ((0, 0), (shift, 0)))[:, : image.shape[1]].tolist()
+        moved = [([0] * shift + row)[: len(row)] for row in image]
         settings = (pair(each) for each in (self.kernel_size, self.step, self.padding))
         told = before.out if before else None
         return Pool(moved, *settings, self.out_shape, self.mode, self.ceil_mode, shift, told, self.gradient, self.error)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from cnnlab import shapes
+from cnnlab.draw.grid import Grid
 from cnnlab.explore.kit.window import arithmetic
 from cnnlab.explore.pool.numbers import PAD, Pool
 
 
-def pool_facts(pool: Pool, still: np.ndarray) -> list[tuple[str, str]]:
+def pool_facts(pool: Pool, still: Grid) -> list[tuple[str, str]]:
     """Name and arithmetic of every fact; `still` is the image before it was moved. Needs a layer that can exist."""
     facts = [*_arithmetic(pool), _cost(pool), ("parameters", "nothing is learned: 0")]
     facts += [_padding(pool)] if any(pool.padding) or _overhangs(pool) else []
@@ -50,9 +49,11 @@ def _backward(pool: Pool) -> tuple[str, str]:
     return "gradient, 1 from each output", text + lost
 
 
-def _moved(pool: Pool, still: np.ndarray) -> tuple[str, str]:
-    pixels = int((still != np.array(pool.image)).sum())
-    text = f"{len(pool.changed)} of {len(pool.places)} outputs changed, {pixels} of {still.size} pixels"
+def _moved(pool: Pool, still: Grid) -> tuple[str, str]:
+    rows = zip(still, pool.image, strict=True)
+    pixels = sum(before != after for row in rows for before, after in zip(*row, strict=True))
+    every = pool.size[0] * pool.size[1]
+    text = f"{len(pool.changed)} of {len(pool.places)} outputs changed, {pixels} of {every} pixels"
     return f"moved right by {pool.shift} px", text
 
 
