@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.explore import ChannelExplorer
-from cnnlab.explore.channels.maps import PRESETS
+from cnnlab.explore.channels.numbers import PRESETS
 from cnnlab.explore.channels.picture import channel_picture
 from tests import jupyterlab
 from tests.jupyterlab import cell, lit, slider

@@ -11,11 +11,9 @@ import ipywidgets as widgets
 import traitlets
 
 from cnnlab.draw import network
-from cnnlab.draw.svg import Picture, clean
+from cnnlab.draw.svg import Picture, clean, escaped
 from cnnlab.explore.architecture import sketch
-from cnnlab.explore.architecture.changes import Changes
-from cnnlab.explore.architecture.layer_form import CONTROLLED, LayerForm
-from cnnlab.explore.architecture.mending import mended
+from cnnlab.explore.architecture.changes import Changes, mended
 from cnnlab.explore.architecture.outline import lines, tree, usual
 from cnnlab.explore.architecture.picture import architecture_picture
 from cnnlab.explore.kit.base import Explorer
@@ -25,6 +23,9 @@ from cnnlab.explore.kit.told import ToldView
 from cnnlab.shapes.sizes import whole
 
 STYLE = {"description_width": LABEL_WIDTH}
+MOST = {"kernel_size": 11, "stride": 5, "padding": 5}
+COUNTS = ("out_channels", "out_features")
+CONTROLLED = {*MOST, *COUNTS}
 HINT = "Point at a line or a block. Click, or Enter: open or fold a block, choose a layer to change."
 WIDEST = 16  # times the channels of the paper; a VGG-11 has some 10¹⁰ parameters then
 SIZES = (28, 32, 64, 96, 128, 224, 299)  # tried, when an image is too small
@@ -377,3 +378,53 @@ def _share(width: float) -> str:
     """
     parts = round(1 / width)
     return f"1/{parts}" if 1 < parts < 100 and 1 / parts == width else f"{width:g}"
+
+
+# ---- the controls for one layer --------------------------------------------------------------------------------------
+
+
+class LayerForm(widgets.VBox):
+    """All controls there can be, made once; those that the chosen layer does not have are hidden."""
+
+    def __init__(self, explorer: Any) -> None:
+        self.explorer, self._showing = explorer, False
+        self.choice = widgets.Dropdown(description="layer", style=STYLE, layout=WIDE)
+        self.controls = {
+            name: widgets.IntSlider(min=sketch.LEAST.get(name, 1), max=most, description=name, style=STYLE, layout=WIDE)
+            for name, most in MOST.items()
+        }
+        for name in COUNTS:
+            self.controls[name] = widgets.BoundedIntText(1, min=1, max=8192, description=name, style=STYLE, layout=WIDE)
+        self.note = widgets.HTML()
+        super().__init__([self.choice, *self.controls.values(), self.note], layout={"flex": "1 1 280px"})
+        self.show()
+        traitlets.link((explorer, "layer"), (self.choice, "value"))
+        for name, each in self.controls.items():
+            each.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
+
+    def show(self) -> None:
+        """Bring the controls to the chosen layer and its settings."""
+        layers = self.explorer.layers
+        self._showing = True
+        names = self.explorer.choices or [("none can be changed", "")]
+        if list(self.choice.options) != names:
+            self.choice.options = names
+        settings = {**layers.get(self.explorer.layer, {}), **self.explorer.changes.get(self.explorer.layer, {})}
+        for name, each in self.controls.items():
+            each.layout.display = None if name in settings else "none"
+            if name in settings and each.value != settings[name]:
+                each.max = max(each.max, settings[name])
+                each.value = settings[name]
+        changed = [
+            f"{name}: {', '.join(f'{k} = {v}' for k, v in s.items())}" for name, s in self.explorer.changes.items()
+        ]
+        words = escaped("; ".join(changed))  # the names of layers are whatever their owner called them
+        self.note.value = f'<span class="cnnlab-says">changed: {words}</span>' if changed else ""
+        self._showing = False
+
+    def _moved(self, name: str, value: int) -> None:
+        layer = self.explorer.layer
+        if self._showing or name not in self.explorer.layers.get(layer, {}):
+            return
+        changes = self.explorer.changes
+        self.explorer.changes = {**changes, layer: {**changes.get(layer, {}), name: value}}

@@ -11,8 +11,18 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw import svg
 from cnnlab.draw.grid import Pair
-from cnnlab.explore.channels.maps import BIASES, KERNELS, MAPS, PERIOD, PRESETS, input_map, kernel
-from cnnlab.explore.channels.picture import Channels, channel_picture, channel_sum
+from cnnlab.explore.channels.numbers import (
+    BIASES,
+    KERNELS,
+    MAPS,
+    PERIOD,
+    PRESETS,
+    Channels,
+    channel_sum,
+    input_map,
+    kernel,
+)
+from cnnlab.explore.channels.picture import channel_picture
 from cnnlab.explore.conv.numbers import correlate, weighted
 from cnnlab.explore.kit import limits
 from cnnlab.explore.kit.base import View, script

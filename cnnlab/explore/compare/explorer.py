@@ -8,17 +8,20 @@ import ipywidgets as widgets
 
 from cnnlab import shapes
 from cnnlab.draw.svg import Picture
-from cnnlab.explore.compare.facts import (
+from cnnlab.explore.compare.numbers import (
+    PAIRS,
     Contribution,
+    Part,
+    Parts,
     contributions,
     cost_of,
     field_of,
     measures,
+    name_of,
     ratio_of,
     side_of,
     told,
 )
-from cnnlab.explore.compare.pairs import PAIRS, Part, Parts, name_of
 from cnnlab.explore.compare.picture import Measure, Side, compare_picture
 from cnnlab.explore.field.rows import Form, LayerRows
 from cnnlab.explore.kit.base import Explorer, View, script, style

@@ -12,8 +12,8 @@ from cnnlab.explore.kit.base import View, script
 from cnnlab.explore.kit.controls import HeightApart, checkbox, columns, control
 from cnnlab.explore.kit.settings import LONGEST_KERNEL, Choice, Sides, Size, Whole, pair, setting, short
 from cnnlab.explore.kit.window import WindowExplorer
-from cnnlab.explore.pool.facts import pool_facts
-from cnnlab.explore.pool.picture import Pool, pool_picture, pool_sum
+from cnnlab.explore.pool.numbers import Pool, pool_facts, pool_sum
+from cnnlab.explore.pool.picture import pool_picture
 
 LAYERS = {"max": "nn.MaxPool2d({})", "min": "-nn.MaxPool2d({})(-x)", "avg": "nn.AvgPool2d({})"}
 
