@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 
-from cnnlab import shapes
 from cnnlab.draw.grid import Grid, Pair, ends, largest, minus
 from cnnlab.explore.kit import presets
+from cnnlab.explore.kit.grids import Windows
 
 MOST = 4  # channels drawn
-LONGEST, LONGEST_KERNEL = 28, 13  # cells along one axis of a map and of a kernel
+LONGEST = 28  # cells along one axis of a map
 MOST_TERMS = 12  # of a sum that is written out
 
 
 @dataclass(frozen=True)
-class Channels:
+class Channels(Windows):
     """What there is to draw, in whole numbers: every input map, and for one output channel its kernels and products.
 
     `kernels` and `products` are by input channel, those of the chosen group alone. `out` is None where no layer exists.
@@ -47,16 +47,13 @@ class Channels:
     def out_shape(self) -> Pair | None:
         return None if self.out is None else (len(self.out), len(self.out[0]))
 
-    @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads."""
-        pairs = zip(self.out_shape or (0, 0), self.kernel_size, self.padding, strict=True)
-        return tuple(tuple(shapes.window(i, k, padding=p) for i in range(out)) for out, k, p in pairs)
+    def axis(self, axis: int) -> tuple[int, ...]:
+        """Size, kernel, stride and padding along one axis."""
+        return self.size[axis], self.kernel_size[axis], 1, self.padding[axis]
 
     def at(self, channel: int, row: int, column: int) -> int:
         """A pixel of one padded input map."""
-        inside = 0 <= row < self.size[0] and 0 <= column < self.size[1]
-        return self.images[channel][row][column] if inside else 0
+        return self.images[channel][row][column] if self.inside(row, column) else 0
 
     def feeds(self, source: int, target: int) -> bool:
         """Whether an input channel and an output channel are in the same group."""
@@ -99,18 +96,6 @@ class Channels:
         """Rows and columns of a padded input map."""
         sides = zip(self.size, self.kernel_size, self.padding, strict=True)
         return tuple(ends(-p, s + p - 1, min(max(8, k), 14), min(max(6, k), 10), LONGEST) for s, k, p in sides)
-
-    @cached_property
-    def shown_kernel(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of a kernel."""
-        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
-
-    @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of the output whose whole window is drawn; the first and the last where there is none."""
-        pairs = zip(self.windows, map(set, self.shown_input), strict=True)
-        whole = [[i for i, window in enumerate(windows) if drawn.issuperset(window)] for windows, drawn in pairs]
-        return tuple(each or sorted({0, out - 1}) for each, out in zip(whole, self.out_shape, strict=True))
 
     @cached_property
     def brightest(self) -> int:

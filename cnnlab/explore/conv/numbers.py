@@ -13,7 +13,8 @@ from itertools import product
 from typing import TYPE_CHECKING, ClassVar
 
 from cnnlab import shapes
-from cnnlab.draw.grid import LONGEST, LONGEST_KERNEL, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.draw.grid import LONGEST, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.explore.kit.grids import Windows
 from cnnlab.explore.kit.settings import Size, pair
 from cnnlab.explore.kit.window import arithmetic
 
@@ -24,7 +25,7 @@ Channels = tuple[int, int, int]  # in, out, groups
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(Windows):
     """What there is to draw: integers, and the settings of one layer as pairs (height, width).
 
     `weights` and `out` are to be divided by `divisor`, so that a blur stays readable; `bias` is part of `out`.
@@ -80,17 +81,6 @@ class Conv:
         return self.out_shape
 
     @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads."""
-        outs = self.out_shape or (0, 0)
-        return tuple(tuple(shapes.window(i, *self.axis(a)[1:]) for i in range(outs[a])) for a in (0, 1))
-
-    @cached_property
-    def read(self) -> tuple[frozenset[int], frozenset[int]]:
-        """For each axis, the positions that any output reads."""
-        return tuple(frozenset(p for window in windows for p in window) for windows in self.windows)
-
-    @cached_property
     def readers(self) -> tuple[Counter[int], Counter[int]]:
         """For each axis, how many outputs read a position."""
         return tuple(Counter(p for window in windows for p in window) for windows in self.windows)
@@ -111,10 +101,6 @@ class Conv:
             return 0
         (rows, columns), reach = self.read, [max(read) - min(read) + 1 for read in self.read]
         return reach[0] * reach[1] - len(rows) * len(columns)
-
-    def inside(self, row: int, column: int) -> bool:
-        """Whether a position is the image's own rather than padding."""
-        return 0 <= row < self.size[0] and 0 <= column < self.size[1]
 
     def at(self, row: int, column: int) -> int:
         """A pixel of the padded input."""
@@ -138,20 +124,6 @@ class Conv:
         head = min(max(12, self.span[axis]), 24)
         tail = min(max(8, self.span[axis] + self.unread[axis]), 15)
         return ends(-padding, size + padding - 1, head, tail, LONGEST)
-
-    @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Output rows and columns whose whole window is shown; the first and the last where there is none."""
-        shown = []
-        for windows, places in zip(self.windows, map(set, self.shown_input), strict=True):
-            whole = [i for i, window in enumerate(windows) if places.issuperset(window)]
-            shown.append(whole or sorted({0, len(windows) - 1}))
-        return tuple(shown)
-
-    @cached_property
-    def shown_kernel(self) -> tuple[list[int], list[int]]:
-        """Kernel rows and columns that a picture shows."""
-        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
 
     @cached_property
     def default_pin(self) -> Pair | None:

@@ -11,31 +11,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 from cnnlab.draw import paper, svg
-from cnnlab.draw.grid import (
-    LONGEST,
-    LONGEST_SPAN,
-    Block,
-    Pair,
-    by,
-    cell,
-    ellipses,
-    frame,
-    group,
-    labels,
-    largest,
-    legend,
-    minus,
-)
+from cnnlab.draw.grid import LONGEST, Block, Pair, by, cell, group, legend, minus
 from cnnlab.explore.conv.numbers import Conv, window_sum
+from cnnlab.explore.kit.grids import (
+    ABOVE,
+    DASHES,
+    LARGEST_CELL,
+    MARGIN,
+    cell_sizes,
+    drawn_span,
+    framed,
+    in_a_row,
+    never_read,
+    outline,
+    outputs,
+    padded_to,
+    part,
+    strips,
+    weights,
+)
 
 __all__ = ["Conv", "conv_picture", "window_sum"]
 
-WIDTH, MARGIN, GAP = paper.WIDTH, 16, 40
-TALLEST = 360  # px for the cells of the tallest grid
-ABOVE, BELOW = 56, 34  # px for the labels over and under a grid
-LARGEST_CELL = 38
+WIDTH, GAP = paper.WIDTH, 40
+TALLEST, BELOW = 360, 34  # px for the cells of the tallest grid, and under a grid for its labels
 MESSAGE = 250  # px for the sentence that stands where an output would
-DASHES = {"stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
 USUAL = {"stride": 1, "padding": 0, "dilation": 1}
 
 
@@ -51,22 +51,22 @@ def conv_picture(
     blocks = _blocks(conv, heat)
     height = place(blocks, crop=still)
     fills = counts(conv, blocks[0]) if heat else greys(conv, blocks[0])
-    lit = _window_colours(conv, pin) if pin and not heat else {}
+    lit = conv.window_colours(pin) if pin and not heat else {}
     content = _input(conv, blocks[0], fills, lit) + kernel(conv, blocks[1])
     content += sign("∗", blocks[0], blocks[1])
     if conv.out is None:
         content += _unanswered(conv, blocks)
     else:
         content += legend(blocks[0], "count", conv.most_uses, "output") if heat else ""
-        content += _output(conv, blocks[2]) + sign("=", blocks[1], blocks[2])
+        content += part(blocks[2], outputs(conv.out, blocks[2])) + sign("=", blocks[1], blocks[2])
         content += framed(blocks[0], blocks[2], _reads(conv, pin), pin) if pin else ""
     kind, shown = "cnnlab-conv" + " heat" * heat, {"caption": caption, "still": still}
     return paper.document(content, height, _words(conv), kind, **shown, **_data(conv))
 
 
 def _data(conv: Conv) -> dict[str, object]:
-    given = pairs(conv, "size", "kernel_size", "stride", "padding", "dilation", "out_shape", "default_pin")
-    return {**given, **reading(conv), "data_divisor": conv.divisor, "data_bias": conv.bias}
+    given = conv.data("size", "kernel_size", "stride", "padding", "dilation", "out_shape", "default_pin")
+    return {**given, **conv.reading(), "data_divisor": conv.divisor, "data_bias": conv.bias}
 
 
 def _words(conv: Conv) -> tuple[str, str]:
@@ -79,26 +79,29 @@ def _words(conv: Conv) -> tuple[str, str]:
 
 
 def _never_read(conv: Conv) -> str:
-    strips = [f"{n} {name}{'s' * (n > 1)}" for n, name in zip(conv.unread, ("row", "column"), strict=True) if n]
     gaps = [f"{conv.gap_pixels} px in gaps"] if conv.gap_pixels else []
-    return "never read: " + ", ".join(strips + gaps) if strips or gaps else ""
+    return never_read(strips(conv.unread) + gaps)
 
 
 # ---- where things stand ----------------------------------------------------------------------------------------------
 
 
 def _blocks(conv: Conv, heat: bool) -> list[Block]:
-    padded = tuple(s + 2 * p for s, p in zip(conv.size, conv.padding, strict=True))
     written = conv.uses if heat else conv.at
-    never_read = _never_read(conv) if conv.out else ""
     source = Block(
         "input",
         *conv.shown_input,
         title=f"{by(conv.size)} input",
-        subtitle="how many outputs use each pixel" if heat else f"padded to {by(padded)}" * (padded != conv.size),
-        note="" if heat else f"dashed: the {by(conv.span)} px the kernel spans" if _outlined(conv) else never_read,
+        subtitle="how many outputs use each pixel" if heat else padded_to(conv.size, conv.padding),
+        note=""
+        if heat
+        else f"dashed: the {by(conv.span)} px the kernel spans"
+        if _outlined(conv)
+        else _never_read(conv)
+        if conv.out
+        else "",
         strings={at: str(written(*at)) for at in product(*conv.shown_input)},
-        room=_drawn_span(conv) if _outlined(conv) else (0, 0),
+        room=drawn_span(conv.span) if _outlined(conv) else (0, 0),
     )
     kernel = kernel_block(conv)
     if conv.out is None:
@@ -110,11 +113,6 @@ def _blocks(conv: Conv, heat: bool) -> list[Block]:
 # ---- the three grids -------------------------------------------------------------------------------------------------
 
 
-def _window_colours(conv: Conv, pin: Pair) -> dict[Pair, str]:
-    taps = product(enumerate(conv.windows[0][pin[0]]), enumerate(conv.windows[1][pin[1]]))
-    return {(r, c): svg.tap_colour(i, j, *conv.kernel_size) for (i, r), (j, c) in taps}
-
-
 def _input(conv: Conv, block: Block, fills: Mapping[Pair, str], lit: Mapping[Pair, str]) -> str:
     pixels, padding, pale = [], [], svg.colour("faint")
     for at in product(block.rows, block.columns):
@@ -123,15 +121,6 @@ def _input(conv: Conv, block: Block, fills: Mapping[Pair, str], lit: Mapping[Pai
         (pixels if inside else padding).append(cell(block, at, conv.at(*at), lit.get(at, fill), ink))
     dashed = group(block, padding, class_="padding", **DASHES)
     return part(block, dashed + group(block, pixels) + _unread_marks(conv, block))
-
-
-def _output(conv: Conv, block: Block) -> str:
-    top = largest(conv.out)
-    cells = []
-    for at in product(block.rows, block.columns):
-        value = conv.out[at[0]][at[1]]
-        cells.append(cell(block, at, value, signed(value, top), svg.colour("ink")))
-    return part(block, group(block, cells))
 
 
 def _unread_marks(conv: Conv, block: Block) -> str:
@@ -153,6 +142,10 @@ def _unanswered(conv: Conv, blocks: list[Block]) -> str:
     return _outline(conv, blocks[0], "kernel", "asked") + question(conv, blocks, USUAL)
 
 
+def _outline(conv: Conv, source: Block, ink: str, name: str) -> str:
+    return outline(source, conv.span, ink, name) if _outlined(conv) else ""
+
+
 def _outlined(conv: Conv) -> bool:
     """Whether the kernel's outline is drawn: over a whole input; where only parts of one stand it would mislead."""
     sides = [(k, s + 2 * p) for k, s, p in zip(conv.span, conv.size, conv.padding, strict=True)]
@@ -160,31 +153,7 @@ def _outlined(conv: Conv) -> bool:
     return conv.out is None and (whole or misfit)
 
 
-def _drawn_span(conv: Conv) -> Pair:
-    return tuple(min(span, LONGEST_SPAN) for span in conv.span)  # or the input beside it could not be seen
-
-
-def _outline(conv: Conv, source: Block, part: str, name: str) -> str:
-    if not _outlined(conv):
-        return ""
-    height, width = _drawn_span(conv)
-    size = {"width": width * source.cell, "height": height * source.cell}
-    style = {"fill": "none", "stroke": svg.colour(part), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
-    return svg.tag("rect", x=source.left, y=source.y, **size, rx=2, class_=name, **style)
-
-
 # ==== what the picture of a transposed convolution shares =========================================================
-
-
-def pairs(conv: Conv, *names: str) -> dict[str, str]:
-    """Settings as data attributes; those that are None are left out."""
-    given = [(name, getattr(conv, name)) for name in names]
-    return {f"data_{name}": f"{pair[0]},{pair[1]}" for name, pair in given if pair}
-
-
-def reading(conv: Conv) -> dict[str, str]:
-    """Who reads, or writes, whom, as data attributes."""
-    return {f"data_windows_{a}": str([list(w) for w in conv.windows[i]]) for i, a in enumerate("yx")}
 
 
 def place(blocks: list[Block], crop: bool) -> float:
@@ -192,7 +161,7 @@ def place(blocks: list[Block], crop: bool) -> float:
     source, kernel, *output = blocks
     room = WIDTH - 2 * MARGIN - 2 * GAP - (0 if output else MESSAGE)
     largest = max(18, min(LARGEST_CELL, 190 // max(kernel.units)))
-    for size in _cell_sizes(max(block.units[0] for block in (source, *output))):
+    for size in cell_sizes(max(block.units[0] for block in (source, *output)), TALLEST):
         for block in (source, *output):
             block.cell = size
         # Weights stay readable when the pixels no longer are.
@@ -200,17 +169,8 @@ def place(blocks: list[Block], crop: bool) -> float:
         if sum(block.width for block in blocks) <= room:
             break
     tallest = max(block.height for block in blocks) if crop else TALLEST
-    x = MARGIN + (room - sum(block.width for block in blocks)) / 2
-    for block in blocks:
-        block.x, block.y = x, ABOVE + (tallest - block.height) / 2
-        x += block.width + GAP
+    in_a_row(blocks, room, GAP, tallest)
     return ABOVE + tallest + BELOW
-
-
-def _cell_sizes(tallest: int) -> list[float]:
-    # Whole px keep the lines crisp; below ten the steps would be too coarse.
-    largest = min(LARGEST_CELL, TALLEST / tallest)
-    return [float(cell) for cell in range(int(largest), 9, -1)] + [i / 4 for i in range(39, 1, -1) if i / 4 <= largest]
 
 
 # ---- grids -----------------------------------------------------------------------------------------------------------
@@ -228,11 +188,6 @@ def kernel_block(conv: Conv) -> Block:
     )
 
 
-def part(block: Block, content: str) -> str:
-    """A grid under its name, with its labels."""
-    return svg.tag("g", content + ellipses(block), data_part=block.part) + labels(block)
-
-
 def greys(conv: Conv, block: Block) -> dict[Pair, str]:
     """Fills of an input: the brighter its pixel, the deeper; padding is pale."""
     top = max(1, max(map(max, conv.image)))
@@ -248,11 +203,6 @@ def counts(conv: Conv, block: Block) -> dict[Pair, str]:
     """Fills of a heat map: the more a pixel is used, the deeper."""
     places = product(block.rows, block.columns)
     return {at: svg.shade("count", round(svg.LEVELS * conv.uses(*at) / max(1, conv.most_uses))) for at in places}
-
-
-def signed(value: int, top: int) -> str:
-    """Fill of an output: one colour for each sign, the deeper the nearer to `top`."""
-    return svg.shade("minus" if value < 0 else "plus", round(svg.LEVELS * abs(value) / top))
 
 
 def left_out(block: Block, places: Iterable[Pair], last: Pair) -> str:
@@ -277,11 +227,7 @@ def left_out(block: Block, places: Iterable[Pair], last: Pair) -> str:
 
 def kernel(conv: Conv, block: Block) -> str:
     """The weights, each in its own colour."""
-    cells = [
-        cell(block, at, conv.weights[at[0]][at[1]], svg.tap_colour(*at, *conv.kernel_size), svg.TAP_INK)
-        for at in product(block.rows, block.columns)
-    ]
-    return part(block, group(block, cells))
+    return part(block, weights(conv.weights, block, conv.kernel_size))
 
 
 # ---- what stands between and over them -------------------------------------------------------------------------------
@@ -291,16 +237,6 @@ def sign(mark: str, before: Block, after: Block) -> str:
     """A sign between two grids."""
     x = (before.x + before.width + after.x) / 2
     return svg.text(mark, x, before.y + before.height / 2 + 8, 24, "muted", text_anchor="middle")
-
-
-def framed(source: Block, output: Block, reads: Sequence[Sequence[int]], pin: Pair) -> str:
-    """Frames around one output, and around what it reads as far as that is shown."""
-    seen = [[p for p in reads[a] if p in source.places[a]] for a in (0, 1)]
-    window = ""
-    if all(seen):
-        first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
-        window = frame(source, first, last, "kernel", class_="window")
-    return window + frame(output, pin, pin, "output", class_="result")
 
 
 def misfit(conv: Conv, blocks: list[Block]) -> str:

@@ -21,23 +21,8 @@ from cnnlab.draw.grid import LONGEST, Block, Grid, Pair, by, cell, ends, group, 
 from cnnlab.explore.conv.guess import Rules, named, out_length
 from cnnlab.explore.conv.numbers import FORMULAS as CONV_FORMULAS
 from cnnlab.explore.conv.numbers import Conv, added, written_out
-from cnnlab.explore.conv.picture import (
-    DASHES,
-    counts,
-    framed,
-    greys,
-    kernel,
-    kernel_block,
-    left_out,
-    misfit,
-    pairs,
-    part,
-    place,
-    question,
-    reading,
-    sign,
-    signed,
-)
+from cnnlab.explore.conv.picture import counts, greys, kernel, kernel_block, left_out, misfit, place, question, sign
+from cnnlab.explore.kit.grids import DASHES, framed, part, signed
 from cnnlab.explore.kit.settings import Size, pair
 from cnnlab.shapes.sizes import ShapeError, effective_kernel, transposed_out_size
 
@@ -347,7 +332,7 @@ def transposed_picture(
 def _data(conv: Transposed) -> dict[str, object]:
     names = ("size", "kernel_size", "stride", "padding", "output_padding", "dilation", "out_shape", "default_pin")
     numbers = {"data_divisor": conv.divisor, "data_bias": conv.bias}
-    return {"data_transposed": "true", **pairs(conv, *names), **reading(conv), **numbers}
+    return {"data_transposed": "true", **conv.data(*names), **conv.reading(), **numbers}
 
 
 def _words(conv: Transposed) -> tuple[str, str]:

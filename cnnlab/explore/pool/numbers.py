@@ -11,6 +11,7 @@ from itertools import product
 
 from cnnlab import shapes
 from cnnlab.draw.grid import LONGEST, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.explore.kit.grids import Windows
 from cnnlab.explore.kit.window import arithmetic
 
 PAD = {"max": "−∞", "min": "∞", "avg": "0"}  # what PyTorch's padding counts as
@@ -18,7 +19,7 @@ NAMES = {"max": "largest", "min": "smallest", "avg": "mean"}
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Windows):
     """What there is to draw: an image of whole numbers, and the settings of one layer as pairs (height, width).
 
     `out_shape` is None where no layer can exist. `before` holds the outputs of the image before it was moved.
@@ -45,20 +46,10 @@ class Pool:
         return tuple(each[axis] for each in (self.size, self.kernel_size, self.stride, self.padding))
 
     @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads; ceil mode may reach past the padding."""
-        outs = self.out_shape or (0, 0)
-        return tuple(tuple(shapes.window(i, *self.axis(a)[1:]) for i in range(outs[a])) for a in (0, 1))
-
-    @cached_property
     def counts(self) -> tuple[tuple[int, ...], ...]:
         """For each axis and output index, how many positions a mean divides by: padding counts, what is past it not."""
         limits = [size + padding for size, padding in zip(self.size, self.padding, strict=True)]
         return tuple(tuple(sum(p < limits[a] for p in window) for window in self.windows[a]) for a in (0, 1))
-
-    def inside(self, row: int, column: int) -> bool:
-        """Whether a position is the image's own."""
-        return 0 <= row < self.size[0] and 0 <= column < self.size[1]
 
     def padded(self, row: int, column: int) -> bool:
         """Whether a position is padding, rather than the image or past the padding's end."""
@@ -173,9 +164,8 @@ class Pool:
     @cached_property
     def unread(self) -> Pair:
         """Rows and columns of the padded input that no window reads, gaps between windows included."""
-        read = [{p for window in windows for p in window} for windows in self.windows]
         spans = [range(-p, s + p) for s, p in zip(self.size, self.padding, strict=True)]
-        return tuple(len(set(span) - seen) if seen else 0 for span, seen in zip(spans, read, strict=True))
+        return tuple(len(set(span) - seen) if seen else 0 for span, seen in zip(spans, self.read, strict=True))
 
     # ---- as text ----
 
@@ -200,15 +190,6 @@ class Pool:
         last = max([size + padding - 1, *(window[-1] for window in self.windows[axis])])
         room = min(max(12, 2 * kernel), 20)
         return ends(-padding, last, room, room, LONGEST)
-
-    @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Output rows and columns whose whole window is shown; the first and the last where there is none."""
-        shown = []
-        for windows, places in zip(self.windows, map(set, self.shown_input), strict=True):
-            whole = [i for i, window in enumerate(windows) if places.issuperset(window)]
-            shown.append(whole or sorted({0, len(windows) - 1}))
-        return tuple(shown)
 
     @cached_property
     def default_pin(self) -> Pair | None:
