@@ -95,6 +95,44 @@ def test_showing_an_explorer_does_not_import_torch():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+WITHOUT_NUMPY = """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("numpy", "torch"):
+            raise ImportError(f"{name} is not here")
+
+sys.meta_path.insert(0, Missing())
+import cnnlab, cnnlab.shapes, cnnlab.draw
+from cnnlab.explore import ChannelExplorer, CompareExplorer, ConvExplorer, PoolExplorer, ReceptiveFieldExplorer
+
+def use(explorer, **moves):
+    for setting, values in moves.items():
+        for value in values:
+            setattr(explorer, setting, value)
+            explorer._repr_mimebundle_(), explorer.facts(), explorer.code()
+
+images = ["edge", "ramp", "dot", "garment", "shirt"]
+use(ConvExplorer(), kernel_size=[20, (2, 5), 3], weights=["blur", "sharpen", "identity"], image=[*images, "own"],
+    heat=[True], guess=[True], transposed=[True, False], preset=["same 3×3", "ResNet, stem"])
+use(ConvExplorer(6, 4, 2, 1, transposed=True), output_padding=[1, 2], padding=[9], dilation=[2])
+use(PoolExplorer(), mode=["avg", "min"], gradient=[True], shift=[1], image=images, padding=[5, 1], ceil_mode=[True])
+use(ChannelExplorer(), groups=[3, 1], in_channels=[30, 4], preset=["depthwise"], kernel_size=[1, 9], channel=[3])
+use(ReceptiveFieldExplorer(), layers=[[3, ("pool", 2)], [40]], image=images, preset=["VGG-16"])
+use(CompareExplorer(), channels=[8], left=[[7, ("depthwise", 3)]], preset=["7×7 vs three 3×3"])
+explorer = ConvExplorer()
+explorer.asking.button.click()
+print(explorer.asking.says.value)
+"""
+
+
+def test_the_layer_explorers_do_without_numpy_and_torch():
+    run = subprocess.run([sys.executable, "-c", WITHOUT_NUMPY], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "PyTorch is not installed here" in run.stdout  # which only the question to it needs
+
+
 def pins(*files: str) -> dict[str, Requirement]:
     lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
     requirements = [Requirement(line) for line in lines if line and not line.startswith("#")]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.explore import ChannelExplorer
-from cnnlab.explore.channels.maps import PRESETS
+from cnnlab.explore.channels.numbers import PRESETS
 from cnnlab.explore.channels.picture import channel_picture
 from tests import jupyterlab
 from tests.jupyterlab import cell, lit, slider
@@ -171,16 +171,16 @@ def test_every_button_mends(index, **setting):
 
 def test_presets_set_the_layer_and_name_themselves():
     explorer = ChannelExplorer()
-    assert explorer.start.value == "standard"
+    assert explorer.preset_choice.value == "standard"
     for name, given_ in PRESETS.items():
-        explorer.start.value = name
+        explorer.preset_choice.value = name
         assert {key: getattr(explorer, key) for key in given_} == given_
         assert explorer.error is None
     assert explorer.groups == explorer.in_channels == explorer.out_channels
     explorer.groups = 2
-    assert explorer.start.value == "grouped"
+    assert explorer.preset_choice.value == "grouped"
     explorer.kernel_size = 2
-    assert explorer.start.value == "choose …"
+    assert explorer.preset_choice.value == "choose …"
 
 
 def test_the_chosen_channel_stays_among_the_channels():

@@ -16,7 +16,7 @@ from torch import nn
 
 from cnnlab.draw import svg
 from cnnlab.explore import CompareExplorer
-from cnnlab.explore.compare.pairs import PAIRS, Part
+from cnnlab.explore.compare.numbers import PAIRS, Part
 
 SVG = "{http://www.w3.org/2000/svg}"
 

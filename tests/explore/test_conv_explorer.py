@@ -13,8 +13,9 @@ import traitlets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cnnlab.data.drawn import draw_garments
 from cnnlab.explore import ConvExplorer
-from cnnlab.explore.conv.compute import torch_output
+from cnnlab.explore.conv.numbers import torch_output
 from cnnlab.explore.kit import presets
 from cnnlab.explore.kit.ask import compare
 from tests.pictures import cells, check_labels
@@ -153,13 +154,23 @@ def test_a_grid_that_is_none_is_refused(grid):
 
 
 def test_the_garment_keeps_its_light_at_every_size():
-    whole = presets.garment((28, 28)).mean()
-    assert all(abs(presets.garment(size).mean() - whole) < 0.5 for size in ((12, 12), (7, 14), (40, 40)))
+    whole = np.mean(presets.garment((28, 28)))
+    assert all(abs(np.mean(presets.garment(size)) - whole) < 0.5 for size in ((12, 12), (7, 14), (40, 40)))
+
+
+def test_the_garment_is_the_first_that_is_drawn():
+    images, labels = draw_garments(40, seed=1)
+    assert presets.garment((28, 28)) == (images[labels == 0][0] / 255 * 9).round().astype(int).tolist()
+    assert presets.GARMENT.split() == [bytes(row.tolist()).hex() for row in images[labels == 0][0]]
+
+
+def test_an_image_of_ones_own_is_dark_where_nothing_is_given():
+    assert ConvExplorer(4, image="own").conv.image == [[0] * 4] * 4
 
 
 def test_the_kernels_of_three_by_three():
-    assert presets.edge_kernel((3, 3))[0].tolist() == [[-1, 0, 1]] * 3
-    assert presets.sharpen_kernel((3, 3))[0].tolist() == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
+    assert presets.edge_kernel((3, 3))[0] == [[-1, 0, 1]] * 3
+    assert presets.sharpen_kernel((3, 3))[0] == [[0, -1, 0], [-1, 5, -1], [0, -1, 0]]
 
 
 # ---- channels and settings -------------------------------------------------------------------------------------------
@@ -208,11 +219,11 @@ def test_a_channel_count_that_is_none_is_refused(value):
 def test_settings_to_start_from(name, out, code):
     explorer, seen = ConvExplorer(9, 2, stride=3), []
     explorer.view.observe(lambda change: seen.append(change), "picture")
-    explorer.panel.start.value = name
+    explorer.preset_choice.value = name
     assert (explorer.out_shape, explorer.code(), len(seen)) == ((out, out), code, 1)
-    assert explorer.panel.start.value == name
+    assert explorer.preset_choice.value == name
     explorer.kernel_size = 2
-    assert explorer.panel.start.value not in presets.SETTINGS
+    assert explorer.preset_choice.value not in presets.SETTINGS
 
 
 def test_an_unknown_setting_is_refused():

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import cnnlab.explore
 from cnnlab import shapes
 from cnnlab.explore import ConvExplorer
-from cnnlab.explore.conv.compute import correlate
+from cnnlab.explore.conv.numbers import correlate
 from cnnlab.explore.kit import presets
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -70,7 +70,7 @@ def test_the_line_of_code_makes_the_same_layer(**setting):
 
 
 def test_correlate_of_one_row():
-    assert correlate(np.array([[1, 2, 4, 8]]), np.array([[-1, 1]]), (1, 2), (0, 1), 1) == [[1, 2, -8]]
+    assert correlate([[1, 2, 4, 8]], [[-1, 1]], (1, 2), (0, 1), 1) == [[1, 2, -8]]
 
 
 # ---- settings and results --------------------------------------------------------------------------------------------
@@ -266,7 +266,7 @@ def test_a_pin_outside_is_refused(setting, pin):
 @pytest.mark.parametrize("size", [(1, 1), (2, 3), (12, 12), (28, 28), (1, 9)])
 @pytest.mark.parametrize("name", presets.IMAGES)
 def test_images_are_single_digits(name, size):
-    image = presets.IMAGES[name](size)
+    image = np.array(presets.IMAGES[name](size))
     assert image.shape == size
     assert image.dtype.kind == "i"
     assert 0 <= image.min() <= image.max() <= 9
@@ -277,5 +277,6 @@ def test_kernels_do_what_they_say_to_a_flat_image(size):
     # On a flat image an edge is 0, and the others change nothing. One pixel alone can hold no edge.
     for name, expected in (("edge", 0), ("blur", 1), ("sharpen", 1), ("identity", 1)):
         weights, divisor = presets.KERNELS[name](size)
+        weights = np.array(weights)
         assert weights.shape == size
         assert weights.sum() / divisor == (1 if size == (1, 1) else expected)

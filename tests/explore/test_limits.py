@@ -24,7 +24,8 @@ from cnnlab.explore import (
     ResidualExplorer,
 )
 from cnnlab.explore.kit import limits
-from cnnlab.explore.kit.base import LONGEST_KERNEL, LONGEST_SIDE, Real, Sides, Whole, read, said
+from cnnlab.explore.kit.base import read
+from cnnlab.explore.kit.settings import LONGEST_KERNEL, LONGEST_SIDE, Real, Sides, Whole, said
 from tests import jupyterlab
 from tests.explore.test_every_explorer import each_explorer, made
 from tests.pictures import cells

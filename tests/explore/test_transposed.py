@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cnnlab import shapes
 from cnnlab.explore import ConvExplorer
-from cnnlab.explore.conv.compute import torch_output
+from cnnlab.explore.conv.numbers import torch_output
 from cnnlab.explore.conv.transposed import RULES, hint, length, slips
 from cnnlab.explore.kit import presets
 from cnnlab.trace import trace
@@ -118,7 +118,7 @@ def test_output_padding_counts_only_where_the_layer_is_transposed():
 def test_the_switch_is_one_message():
     explorer, seen = ConvExplorer(6), []
     explorer.view.observe(lambda change: seen.append(change), "picture")
-    explorer.panel.switches["transposed"].value = True
+    explorer.switches["transposed"].value = True
     assert (explorer.out_shape, len(seen)) == ((8, 8), 1)
     assert 'data-transposed="true"' in explorer.view.picture["svg"]
     assert "nn.ConvTranspose2d" in explorer.asking.button.tooltip
@@ -126,12 +126,12 @@ def test_the_switch_is_one_message():
 
 def test_a_setting_to_start_from():
     explorer = ConvExplorer(9, 2, output_padding=1)
-    explorer.panel.start.value = "transposed ×2"
+    explorer.preset_choice.value = "transposed ×2"
     assert explorer.code() == "nn.ConvTranspose2d(1, 1, kernel_size=4, stride=2, padding=1)"
     assert explorer.out_shape == tuple(2 * each for each in explorer.conv.size)
     explorer.output_padding = 1
-    assert explorer.panel.start.value not in presets.SETTINGS
-    explorer.panel.start.value = "same 3×3"
+    assert explorer.preset_choice.value not in presets.SETTINGS
+    explorer.preset_choice.value = "same 3×3"
     assert (explorer.transposed, explorer.out_shape) == (False, (12, 12))
 
 

@@ -11,19 +11,21 @@ import ipywidgets as widgets
 import traitlets
 
 from cnnlab.draw import network
-from cnnlab.draw.svg import Picture, clean
+from cnnlab.draw.svg import Picture, clean, escaped
 from cnnlab.explore.architecture import sketch
-from cnnlab.explore.architecture.changes import Changes
-from cnnlab.explore.architecture.layer_form import CONTROLLED, LayerForm
-from cnnlab.explore.architecture.mending import mended
+from cnnlab.explore.architecture.changes import Changes, mended
 from cnnlab.explore.architecture.outline import lines, tree, usual
 from cnnlab.explore.architecture.picture import architecture_picture
-from cnnlab.explore.kit.base import LABEL_WIDTH, LARGEST, Explorer, Real, Whole, said
-from cnnlab.explore.kit.told import ToldView, reach
+from cnnlab.explore.kit.base import Explorer
+from cnnlab.explore.kit.controls import LABEL_WIDTH, ROW, WIDE, control
+from cnnlab.explore.kit.settings import LARGEST, Real, Whole, said, setting
+from cnnlab.explore.kit.told import ToldView
 from cnnlab.shapes.sizes import whole
 
-WIDE = {"width": "auto"}
 STYLE = {"description_width": LABEL_WIDTH}
+MOST = {"kernel_size": 11, "stride": 5, "padding": 5}
+COUNTS = ("out_channels", "out_features")
+CONTROLLED = {*MOST, *COUNTS}
 HINT = "Point at a line or a block. Click, or Enter: open or fold a block, choose a layer to change."
 WIDEST = 16  # times the channels of the paper; a VGG-11 has some 10¹⁰ parameters then
 SIZES = (28, 32, 64, 96, 128, 224, 299)  # tried, when an image is too small
@@ -47,23 +49,16 @@ class ArchitectureExplorer(Explorer):
 
     view_class = ArchitectureView
 
-    size = Whole(28)
-    width = Real(1.0, 0, WIDEST, f"a factor of the channels above 0 and of at most {WIDEST}, such as 0.5", above=True)
-    built = Whole(28)
-    changes = Changes()
-    unfolded = traitlets.Tuple(allow_none=True)
-    layer = traitlets.Unicode("")
+    size = setting(Whole(28), slide=(8, 256), label="size, px", positional=True, default=None)
+    built = setting(Whole(28), asked=False)
+    width = setting(
+        Real(1.0, 0, WIDEST, f"a factor of the channels above 0 and of at most {WIDEST}, such as 0.5", above=True)
+    )
+    changes = setting(Changes(), default=None)
+    unfolded = setting(traitlets.Tuple(allow_none=True), default=None)
+    layer = setting(traitlets.Unicode(""), asked=False)
 
-    def __init__(
-        self,
-        model: Any,
-        size: int | None = None,
-        *,
-        in_channels: int | None = None,
-        width: float = 1.0,
-        changes: dict[str, dict[str, int]] | None = None,
-        unfolded: tuple[str, ...] | None = None,
-    ) -> None:
+    def __init__(self, model: Any, *given: object, in_channels: int | None = None, **settings: object) -> None:
         self.named = model if isinstance(model, str) else None
         self.in_channels = in_channels if in_channels is None else whole("in_channels", in_channels)
         self._traces: dict[tuple, Any] = {}
@@ -73,16 +68,14 @@ class ArchitectureExplorer(Explorer):
             self._device = next((p.device for p in model.parameters() if p.device.type not in ("cpu", "meta")), None)
         else:
             self._look_up()
+        super().__init__(*given, **settings)
+
+    def _completed(self, settings: dict[str, Any]) -> dict[str, Any]:
+        size = settings["size"]
         self.size = 28 if size is None else size
-        self._start(width, size is None)  # before the rest, which is checked against the layers
-        super().__init__(
-            size=self.size,
-            built=self.built,
-            width=self.width,
-            changes=changes or {},
-            unfolded=unfolded,
-            layer=next(iter(self.choices), ""),
-        )
+        self._start(settings["width"], size is None)  # before the rest, which is checked against the layers
+        known = {"size": self.size, "built": self.built, "width": self.width, "layer": next(iter(self.choices), "")}
+        return {**settings, **known, "changes": settings["changes"] or {}}
 
     def _look_up(self) -> None:
         from cnnlab import models
@@ -333,12 +326,8 @@ class ArchitectureExplorer(Explorer):
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        self.size_slider = widgets.IntSlider(
-            self.size, min=min(8, self.size), max=max(256, self.size), description="size, px", style=STYLE, layout=WIDE
-        )
+        self.size_slider = control(self, "size")
         self.size_slider.layout.display = None if self._axes else "none"  # a vector has channels alone
-        self.observe(lambda change: reach(self.size_slider, change["new"]), "size")
-        traitlets.link((self, "size"), (self.size_slider, "value"))
         column = [self.size_slider]
         if self.has_width:
             self.width_choice = widgets.Dropdown(description="width", style=STYLE, layout=WIDE)
@@ -353,7 +342,7 @@ class ArchitectureExplorer(Explorer):
         self.view.observe(self._pressed, "pressed")
         column.append(self.reset)
         boxes = [widgets.VBox(column, layout={"flex": "1 1 280px"}), self.form]
-        return widgets.HBox(boxes, layout={"flex_flow": "row wrap", "max_width": "900px", "grid_gap": "0 24px"})
+        return widgets.HBox(boxes, layout={**ROW, "grid_gap": "0 24px"})
 
     def _show_width(self, change: object = None) -> None:
         """Code may ask for a width that is not among the usual ones."""
@@ -389,3 +378,53 @@ def _share(width: float) -> str:
     """
     parts = round(1 / width)
     return f"1/{parts}" if 1 < parts < 100 and 1 / parts == width else f"{width:g}"
+
+
+# ---- the controls for one layer --------------------------------------------------------------------------------------
+
+
+class LayerForm(widgets.VBox):
+    """All controls there can be, made once; those that the chosen layer does not have are hidden."""
+
+    def __init__(self, explorer: Any) -> None:
+        self.explorer, self._showing = explorer, False
+        self.choice = widgets.Dropdown(description="layer", style=STYLE, layout=WIDE)
+        self.controls = {
+            name: widgets.IntSlider(min=sketch.LEAST.get(name, 1), max=most, description=name, style=STYLE, layout=WIDE)
+            for name, most in MOST.items()
+        }
+        for name in COUNTS:
+            self.controls[name] = widgets.BoundedIntText(1, min=1, max=8192, description=name, style=STYLE, layout=WIDE)
+        self.note = widgets.HTML()
+        super().__init__([self.choice, *self.controls.values(), self.note], layout={"flex": "1 1 280px"})
+        self.show()
+        traitlets.link((explorer, "layer"), (self.choice, "value"))
+        for name, each in self.controls.items():
+            each.observe(lambda change, name=name: self._moved(name, change["new"]), "value")
+
+    def show(self) -> None:
+        """Bring the controls to the chosen layer and its settings."""
+        layers = self.explorer.layers
+        self._showing = True
+        names = self.explorer.choices or [("none can be changed", "")]
+        if list(self.choice.options) != names:
+            self.choice.options = names
+        settings = {**layers.get(self.explorer.layer, {}), **self.explorer.changes.get(self.explorer.layer, {})}
+        for name, each in self.controls.items():
+            each.layout.display = None if name in settings else "none"
+            if name in settings and each.value != settings[name]:
+                each.max = max(each.max, settings[name])
+                each.value = settings[name]
+        changed = [
+            f"{name}: {', '.join(f'{k} = {v}' for k, v in s.items())}" for name, s in self.explorer.changes.items()
+        ]
+        words = escaped("; ".join(changed))  # the names of layers are whatever their owner called them
+        self.note.value = f'<span class="cnnlab-says">changed: {words}</span>' if changed else ""
+        self._showing = False
+
+    def _moved(self, name: str, value: int) -> None:
+        layer = self.explorer.layer
+        if self._showing or name not in self.explorer.layers.get(layer, {}):
+            return
+        changes = self.explorer.changes
+        self.explorer.changes = {**changes, layer: {**changes.get(layer, {}), name: value}}

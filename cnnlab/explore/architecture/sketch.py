@@ -8,7 +8,7 @@ from math import gcd
 from types import MethodType
 from typing import Any
 
-from cnnlab.explore.kit.base import said
+from cnnlab.explore.kit.settings import said
 from cnnlab.trace.modes import tensors
 
 # What may be changed of a layer, by the name of torch's own class that it is made of.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from math import sqrt
-from types import MappingProxyType
 
 import ipywidgets as widgets
 import numpy as np
-import traitlets
 
 from cnnlab.draw import paper
 from cnnlab.explore.batch_norm.picture import Statistics, batch_norm_picture
 from cnnlab.explore.kit.ask import Answer, Ask, compare
-from cnnlab.explore.kit.base import Choice, Real, Whole
+from cnnlab.explore.kit.controls import WIDE
 from cnnlab.explore.kit.limits import said_in_code, ways_out
-from cnnlab.explore.kit.told import STYLE, WIDE, ToldExplorer
+from cnnlab.explore.kit.settings import Choice, Real, Whole, setting
+from cnnlab.explore.kit.told import ToldExplorer
 
 EPS = 1e-5
 MODES = ("train", "eval")
@@ -38,17 +37,23 @@ class BatchNormExplorer(ToldExplorer):
     """
 
     presets = PRESETS
-    usual = MappingProxyType({"momentum": 0.1, "gamma": 1.0, "beta": 0.0, "mean": 3.0, "spread": 2.0, "steps": 20})
+    first = "convolution, 32 images"
 
-    batch_size = Whole(32, most=MOST_VALUES)
-    pixels = Whole(16, most=MOST_VALUES)
-    mode = Choice(MODES)
-    momentum = Real(0.1, 0, 1, "0 to 1, such as 0.1")
-    gamma = Real(1.0, -1000, 1000, "−1,000 to 1,000, such as 1")
-    beta = Real(0.0, -1000, 1000, "−1,000 to 1,000, such as 0")
-    mean = Real(3.0, -1000, 1000, "−1,000 to 1,000, such as 3")
-    spread = Real(2.0, 0, 1000, "a standard deviation, 0 or more and at most 1,000")
-    steps = Whole(20, least=0, most=MOST_STEPS)
+    momentum = setting(Real(0.1, 0, 1, "0 to 1, such as 0.1"), slide=(0.0, 1.0, 0.01))
+    gamma = setting(Real(1.0, -1000, 1000, "−1,000 to 1,000, such as 1"), slide=(-3.0, 3.0, 0.1), label="γ")
+    beta = setting(Real(0.0, -1000, 1000, "−1,000 to 1,000, such as 0"), slide=(-5.0, 5.0, 0.1), label="β")
+    mean = setting(
+        Real(3.0, -1000, 1000, "−1,000 to 1,000, such as 3"), slide=(-5.0, 10.0, 0.1), label="mean, incoming"
+    )
+    spread = setting(
+        Real(2.0, 0, 1000, "a standard deviation, 0 or more and at most 1,000"),
+        slide=(0.0, 5.0, 0.1),
+        label="spread, incoming",
+    )
+    steps = setting(Whole(20, least=0, most=MOST_STEPS), slide=(0, 100), label="batches seen")
+    batch_size = setting(Whole(32, most=MOST_VALUES), slide=(1, 256))
+    pixels = setting(Whole(16, most=MOST_VALUES), slide=(1, 64), label="pixels a map")
+    mode = setting(Choice(MODES))
     _history: tuple[object, list[Statistics]] = (None, [])  # of these settings, since a picture asks several times
 
     # ---- results ----
@@ -241,33 +246,17 @@ class BatchNormExplorer(ToldExplorer):
         return [({"batch_size": 2}, "batch_size = 2"), ({"pixels": 4}, "pixels = 4"), ({"mode": "eval"}, "mode = eval")]
 
     def _controls(self) -> widgets.Widget:
-        mode = widgets.Dropdown(options=MODES, description="mode", style=STYLE, layout=WIDE)
-        traitlets.link((self, "mode"), (mode, "value"))
         more = [widgets.Button(description=f"feed {n} more", layout=WIDE) for n in (1, 10)]
         for n, button in zip((1, 10), more, strict=True):
             button.on_click(lambda _, n=n: setattr(self, "steps", min(MOST_STEPS, self.steps + n)))
-        left = [
-            mode,
-            self._slider("batch_size", 1, 256),
-            self._slider("pixels", 1, 64, label="pixels a map"),
-            self._slider("steps", 0, 100, label="batches seen"),
-            widgets.HBox(more, layout={"margin": "0 0 0 116px"}),
-        ]
-        right = [
-            self._slider("momentum", 0.0, 1.0, 0.01),
-            self._slider("gamma", -3.0, 3.0, 0.1, "γ"),
-            self._slider("beta", -5.0, 5.0, 0.1, "β"),
-            self._slider("mean", -5.0, 10.0, 0.1, "mean, incoming"),
-            self._slider("spread", 0.0, 5.0, 0.1, "spread, incoming"),
-        ]
-        return self._columns(left, right)
+        left = ["mode", "batch_size", "pixels", "steps", widgets.HBox(more, layout={"margin": "0 0 0 116px"})]
+        return self._columns(left, ["momentum", "gamma", "beta", "mean", "spread"])
 
     def _below(self) -> list[widgets.Widget]:
         self.asking = Ask(self.ask, f"nn.{self._layer}")
         return [self.asking]
 
     def _tidy(self) -> None:
-        super()._tidy()
         self.asking.clear()
         self.asking.about(f"nn.{self._layer}")
 

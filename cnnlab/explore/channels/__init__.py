@@ -1,8 +1,6 @@
 """ChannelExplorer: several channels of one convolution.
 
-explorer  its settings, results, sliders and sentences
-maps      small maps, kernels and biases to start from
-numbers   one output channel in numbers
-picture   its picture
-wires     who feeds whom, and cost bars
+explorer  its settings, results, controls and sentences
+numbers   one output channel in numbers; small maps, kernels and biases to start from
+picture   its picture, with who feeds whom and bars of cost
 """

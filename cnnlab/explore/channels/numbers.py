@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, product
 
-from cnnlab import shapes
 from cnnlab.draw.grid import Grid, Pair, ends, largest, minus
+from cnnlab.explore.kit import presets
+from cnnlab.explore.kit.grids import Windows
 
 MOST = 4  # channels drawn
-LONGEST, LONGEST_KERNEL = 28, 13  # cells along one axis of a map and of a kernel
+LONGEST = 28  # cells along one axis of a map
 MOST_TERMS = 12  # of a sum that is written out
 
 
 @dataclass(frozen=True)
-class Channels:
+class Channels(Windows):
     """What there is to draw, in whole numbers: every input map, and for one output channel its kernels and products.
 
     `kernels` and `products` are by input channel, those of the chosen group alone. `out` is None where no layer exists.
@@ -46,16 +47,13 @@ class Channels:
     def out_shape(self) -> Pair | None:
         return None if self.out is None else (len(self.out), len(self.out[0]))
 
-    @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads."""
-        pairs = zip(self.out_shape or (0, 0), self.kernel_size, self.padding, strict=True)
-        return tuple(tuple(shapes.window(i, k, padding=p) for i in range(out)) for out, k, p in pairs)
+    def axis(self, axis: int) -> tuple[int, ...]:
+        """Size, kernel, stride and padding along one axis."""
+        return self.size[axis], self.kernel_size[axis], 1, self.padding[axis]
 
     def at(self, channel: int, row: int, column: int) -> int:
         """A pixel of one padded input map."""
-        inside = 0 <= row < self.size[0] and 0 <= column < self.size[1]
-        return self.images[channel][row][column] if inside else 0
+        return self.images[channel][row][column] if self.inside(row, column) else 0
 
     def feeds(self, source: int, target: int) -> bool:
         """Whether an input channel and an output channel are in the same group."""
@@ -100,18 +98,6 @@ class Channels:
         return tuple(ends(-p, s + p - 1, min(max(8, k), 14), min(max(6, k), 10), LONGEST) for s, k, p in sides)
 
     @cached_property
-    def shown_kernel(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of a kernel."""
-        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
-
-    @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Rows and columns of the output whose whole window is drawn; the first and the last where there is none."""
-        pairs = zip(self.windows, map(set, self.shown_input), strict=True)
-        whole = [[i for i, window in enumerate(windows) if drawn.issuperset(window)] for windows, drawn in pairs]
-        return tuple(each or sorted({0, out - 1}) for each, out in zip(whole, self.out_shape, strict=True))
-
-    @cached_property
     def brightest(self) -> int:
         """The largest pixel of the maps drawn."""
         return max(largest(self.images[channel]) for channel in self.shown)
@@ -134,3 +120,52 @@ def channel_sum(layer: Channels, pin: Pair) -> str:
     first = text[3:] if parts[0] >= 0 else "−" + text[3:]
     sign = "−" if layer.bias < 0 else "+"
     return f"{first} {sign} bias {abs(layer.bias)} = {minus(layer.out[pin[0]][pin[1]])}"
+
+
+# ---- small maps, kernels and biases to start from --------------------------------------------------------------------
+
+
+PRESETS = {
+    "standard": {"in_channels": 3, "out_channels": 2, "kernel_size": 3, "groups": 1},
+    "1×1": {"in_channels": 3, "out_channels": 2, "kernel_size": 1, "groups": 1},
+    "grouped": {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "groups": 2},
+    "depthwise": {"in_channels": 4, "out_channels": 4, "kernel_size": 3, "groups": 4},
+}
+PICTURES = ("shirt", "edge", "ramp", "dot")
+BIASES = (1, -1, 2, 0)
+# A weight from where it stands below the middle or above it, right or left of it, and whether it is the middle itself.
+KINDS = (
+    lambda down, across, middle: across,
+    lambda down, across, middle: int(middle),
+    lambda down, across, middle: down,
+    lambda down, across, middle: -middle,
+    lambda down, across, middle: across * down,
+    lambda down, across, middle: max(across, down),
+)
+MAPS, KERNELS, PERIOD = 8, 6, 24  # channels after which input maps, kernels, and pairs of both come again
+
+
+def input_map(channel: int, size: tuple[int, int]) -> Grid:
+    """A small picture for each channel, after four of them mirrored.  (H, W) of 0 … 3"""
+    image = [[value // 3 for value in row] for row in presets.IMAGES[PICTURES[channel % 4]](size)]
+    return [row[::-1] for row in image] if channel // 4 % 2 else image
+
+
+def kernel(target: int, source: int, size: tuple[int, int]) -> Grid:
+    """Weights from one input to one output channel.  (k_h, k_w) of −1, 0 and 1"""
+    height, width = size
+    middle = (height - 1) // 2, (width - 1) // 2
+    weight = KINDS[(source + 2 * target) % len(KINDS)]
+    chosen = [
+        [weight(_sign(2 * i - height + 1), _sign(2 * j - width + 1), (i, j) == middle) for j in range(width)]
+        for i in range(height)
+    ]
+    if any(map(any, chosen)):
+        return chosen
+    # One pixel alone has no across or down.
+    alone = 1 if (source + target) % 2 == 0 else -1
+    return [[alone * ((i, j) == middle) for j in range(width)] for i in range(height)]
+
+
+def _sign(number: int) -> int:
+    return (number > 0) - (number < 0)

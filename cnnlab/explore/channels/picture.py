@@ -12,19 +12,19 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise, product
 
 from cnnlab.draw import paper, svg
-from cnnlab.draw.grid import Block, Grid, Pair, by, cell, ellipses, frame, group, largest, minus
+from cnnlab.draw.grid import Block, Grid, Pair, by, cell, ellipses, frame, group, minus
 from cnnlab.explore.channels.numbers import MOST_TERMS, Channels, channel_sum
-from cnnlab.explore.channels.wires import bars, wiring
+from cnnlab.explore.kit.grids import DASHES, MARGIN, framed, outputs, weights
 
 __all__ = ["Channels", "channel_picture", "channel_sum"]
 
-WIDTH, MARGIN = paper.WIDTH, 16
+WIDTH = paper.WIDTH
 HEAD, BETWEEN, TALLEST = 46, 28, 500  # px over the rows, between them, and for all of them
 LARGEST_CELL, SMALLEST_CELL = 28, 17
 RIGHT, LEFT, SIGN, SUM = 230, 30, 40, 76  # px: right column, dots, signs, the bracket
 ROOM = WIDTH - 2 * MARGIN - LEFT
 COSTS = 112  # px for the bars
-LABEL = 12
+LABEL, WIRE = 12, 24  # px: words, and from one wire to the next
 
 
 def channel_picture(
@@ -48,13 +48,11 @@ def channel_picture(
 
 
 def _data(layer: Channels) -> dict[str, object]:
-    names = ("size", "kernel_size", "padding", "out_shape", "default_pin")
-    given = [(name, getattr(layer, name)) for name in names]
-    data = {f"data_{name}": f"{pair[0]},{pair[1]}" for name, pair in given if pair}
+    data = layer.data("size", "kernel_size", "padding", "out_shape", "default_pin")
     data |= {
         f"data_{name}": getattr(layer, name) for name in ("in_channels", "out_channels", "groups", "channel", "bias")
     }
-    data |= {f"data_windows_{a}": json.dumps(layer.windows[i]) for i, a in enumerate("yx")}
+    data |= layer.reading()
     data |= {"data_shown": json.dumps(layer.shown), "data_members": json.dumps(sorted(layer.kernels))}
     return data | {"data_hidden": json.dumps(layer.hidden) if layer.out and layer.hidden else None}
 
@@ -139,7 +137,7 @@ def _edge(rows: Mapping[int, list[Block]]) -> float:
 
 def _row(layer: Channels, channel: int, blocks: list[Block], pin: Pair | None) -> str:
     read = channel in layer.kernels
-    lit = _window_colours(layer, pin) if pin and read else {}
+    lit = layer.window_colours(pin) if pin and read else {}
     first = min(layer.kernels, default=0)
     padded = (side + 2 * padding for side, padding in zip(layer.size, layer.padding, strict=True))
     cut = any(len(drawn) < side for drawn, side in zip(layer.shown_input, padded, strict=True))
@@ -171,51 +169,30 @@ def _sign(sign: str, before: Block, after: Block) -> str:
     return svg.text(sign, x, before.y + before.height / 2 + 7, 20, "muted", text_anchor="middle")
 
 
-def _window_colours(layer: Channels, pin: Pair) -> dict[Pair, str]:
-    taps = product(enumerate(layer.windows[0][pin[0]]), enumerate(layer.windows[1][pin[1]]))
-    return {(r, c): svg.tap_colour(i, j, *layer.kernel_size) for (i, r), (j, c) in taps}
-
-
 def _input(layer: Channels, channel: int, block: Block, lit: Mapping[Pair, str]) -> str:
     top = layer.brightest
     kinds: dict[bool, list[str]] = {True: [], False: []}
     for at in product(block.rows, block.columns):
         value = layer.at(channel, *at)
-        inside = 0 <= at[0] < layer.size[0] and 0 <= at[1] < layer.size[1]
+        inside = layer.inside(*at)
         plain = svg.shade("grey", round(svg.LEVELS * value / top)) if inside else svg.colour("faint")
         ink = svg.TAP_INK if at in lit else svg.colour("ink" if inside else "muted")
         kinds[inside].append(cell(block, at, value, lit.get(at, plain), ink))
-    dashes = {"class_": "padding", "stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
-    content = group(block, kinds[False], **dashes) + group(block, kinds[True]) + ellipses(block)
+    content = group(block, kinds[False], class_="padding", **DASHES) + group(block, kinds[True]) + ellipses(block)
     return svg.tag("g", content, data_part=f"input-{layer.shown.index(channel)}")
 
 
 def _kernel(layer: Channels, channel: int, block: Block) -> str:
-    weights = layer.kernels[channel]
-    cells = [
-        cell(block, at, weights[at[0]][at[1]], svg.tap_colour(*at, *layer.kernel_size), svg.TAP_INK)
-        for at in product(block.rows, block.columns)
-    ]
-    return svg.tag("g", group(block, cells) + ellipses(block), data_part=f"kernel-{layer.shown.index(channel)}")
+    content = weights(layer.kernels[channel], block, layer.kernel_size) + ellipses(block)
+    return svg.tag("g", content, data_part=f"kernel-{layer.shown.index(channel)}")
 
 
 def _product(values: Grid, part: str, block: Block) -> str:
-    top = largest(values)
-    cells = []
-    for at in product(block.rows, block.columns):
-        value = values[at[0]][at[1]]
-        fill = svg.shade("minus" if value < 0 else "plus", round(svg.LEVELS * abs(value) / top))
-        cells.append(cell(block, at, value, fill, svg.colour("ink")))
-    return svg.tag("g", group(block, cells) + ellipses(block), data_part=part)
+    return svg.tag("g", outputs(values, block) + ellipses(block), data_part=part)
 
 
 def _marks(layer: Channels, blocks: list[Block], pin: Pair) -> str:
-    seen = [[p for p in layer.windows[a][pin[a]] if p in blocks[0].places[a]] for a in (0, 1)]
-    window = ""
-    if all(seen):
-        first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
-        window = frame(blocks[0], first, last, "kernel", class_="window")
-    return window + frame(blocks[2], pin, pin, "output")
+    return framed(blocks[0], blocks[2], [layer.windows[axis][pin[axis]] for axis in (0, 1)], pin, result=None)
 
 
 def _dots(layer: Channels, rows: Mapping[int, list[Block]]) -> str:
@@ -251,3 +228,58 @@ def _result(layer: Channels, rows: Mapping[int, list[Block]], pin: Pair | None) 
     note = svg.text(many + bias, block.centre, block.y + block.height + 20, LABEL, "muted", text_anchor="middle")
     mark = frame(block, pin, pin, "output", class_="result") if pin else ""
     return bracket + sign + title + _product(layer.out, "output", block) + note + mark
+
+
+# ---- who feeds whom, and what it costs -------------------------------------------------------------------------------
+
+
+def wiring(layer: Channels, middle: float, bottom: float) -> str:
+    """Which input channels feed which output channels, the chosen one's wires in its colour."""
+    sides = [(layer.shown, middle - 50), (layer.shown_outputs, middle + 50)]
+    tall = max(len(shown) for shown, _ in sides) * WIRE
+    y = bottom - tall + WIRE / 2
+    spots = [{c: (x, y + (tall - len(shown) * WIRE) / 2 + i * WIRE) for i, c in enumerate(shown)} for shown, x in sides]
+    wires = [(c, o) for c, o in product(*spots) if layer.feeds(c, o)]
+    each = layer.in_channels // layer.groups
+    title = f"each output reads {each} of {layer.in_channels} input{'s' * (layer.in_channels > 1)}"
+    lines = "".join(
+        _wire(spots[0][c], spots[1][o], o == layer.channel)
+        for c, o in sorted(wires, key=lambda w: w[1] == layer.channel)
+    )
+    dots = "".join(_spot(*spots[side][c], c, ("input", "output")[side]) for side in (0, 1) for c in spots[side])
+    gaps = "".join(_gap(spots[side], shown) for side, (shown, _) in enumerate(sides))
+    words = svg.text(title, middle, y - 24, LABEL, "muted", text_anchor="middle")
+    return words + svg.tag("g", lines + dots + gaps, class_="wiring", data_wires=json.dumps(wires))
+
+
+def _wire(start: tuple[float, float], end: tuple[float, float], chosen: bool) -> str:
+    ends = {"x1": start[0], "y1": start[1], "x2": end[0], "y2": end[1]}
+    return svg.tag("line", **ends, stroke=svg.colour("output" if chosen else "line"), stroke_width=2 if chosen else 1.3)
+
+
+def _spot(x: float, y: float, channel: int, part: str) -> str:
+    aside = {"x": x - 12, "text_anchor": "end"} if part == "input" else {"x": x + 12}
+    name = svg.text(channel, y=y + 4, size=LABEL, fill=part, **aside)
+    return svg.tag("circle", cx=x, cy=y, r=5, fill=svg.colour(part)) + name
+
+
+def _gap(spots: Mapping[int, tuple[float, float]], shown: Sequence[int]) -> str:
+    places = [(spots[one], spots[other]) for one, other in pairwise(shown) if other > one + 1]
+    return "".join(svg.text("⋮", a[0], (a[1] + b[1]) / 2 + 5, 14, "muted", text_anchor="middle") for a, b in places)
+
+
+def bars(costs: Sequence[tuple[str, int, int]], left: float, y: float) -> str:
+    """What the layer costs, beside the same layer in one group."""
+    return "".join(_bar(name, own, whole, left + i * 430, y + 34) for i, (name, own, whole) in enumerate(costs))
+
+
+def _bar(name: str, own: int, whole: int, x: float, y: float) -> str:
+    content = svg.text(name, x, y, LABEL, "ink", font_weight=600)
+    bars = [("this layer", own, "output")] + ([("groups = 1", whole, "muted")] if own != whole else [])
+    for i, (label, value, part) in enumerate(bars):
+        line, length = y + 22 + i * 24, max(1.0, 180 * value / whole)
+        content += svg.text(label, x, line, LABEL, "muted")
+        content += svg.tag("rect", x=x + 80, y=line - 11, width=length, height=14, rx=2, fill=svg.colour(part))
+        share = f" (1/{whole // own})" if i == 0 and own != whole and whole % own == 0 else ""
+        content += svg.text(f"{value:,}{share}", x + 88 + length, line, LABEL, "ink")
+    return content

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import ClassVar
 
 import ipywidgets as widgets
 
 from cnnlab import shapes
 from cnnlab.draw.svg import Picture
-from cnnlab.explore.compare.facts import (
+from cnnlab.explore.compare.numbers import (
+    PAIRS,
     Contribution,
+    Part,
+    Parts,
     contributions,
     cost_of,
     field_of,
     measures,
+    name_of,
     ratio_of,
     side_of,
     told,
 )
-from cnnlab.explore.compare.pairs import PAIRS, Part, Parts, name_of, named
 from cnnlab.explore.compare.picture import Measure, Side, compare_picture
 from cnnlab.explore.field.rows import Form, LayerRows
-from cnnlab.explore.kit.base import LABEL_WIDTH, Explorer, View, Whole, edited, script, style
+from cnnlab.explore.kit.base import Explorer, View, script, style
+from cnnlab.explore.kit.controls import ROW, PresetMenu, control, edited
+from cnnlab.explore.kit.settings import Whole, setting
 
-OWN = "own pair"
 SIDES = ("left", "right")
 ROWS = Form(
     Part,
@@ -50,40 +54,15 @@ class CompareExplorer(Explorer):
     """
 
     view_class = CompareView
+    presets: ClassVar = {name: dict(zip(SIDES, pair, strict=True)) for name, pair in PAIRS.items()}
+    first = next(iter(PAIRS))
 
-    left = Parts()
-    right = Parts()
-    channels = Whole(64, most=10_000)
-    size = Whole(28, most=10_000)
-
-    def __init__(
-        self,
-        left: Sequence[object] | None = None,
-        right: Sequence[object] | None = None,
-        channels: int = 64,
-        size: int = 28,
-        *,
-        preset: str = "5×5 vs two 3×3",
-    ) -> None:
-        usual = named(preset)
-        super().__init__(
-            left=usual[0] if left is None else left,
-            right=usual[1] if right is None else right,
-            channels=channels,
-            size=size,
-        )
+    left = setting(Parts(), positional=True, default=None)
+    right = setting(Parts(), positional=True, default=None)
+    channels = setting(Whole(64, most=10_000), slide=(1, 512), positional=True)
+    size = setting(Whole(28, most=10_000), slide=(1, 112), positional=True)
 
     # ---- results ----
-
-    @property
-    def preset(self) -> str | None:
-        """The name of this pair, if it has one. Assign a name to load it."""
-        return next((name for name, pair in PAIRS.items() if pair == (self.left, self.right)), None)
-
-    @preset.setter
-    def preset(self, name: str) -> None:
-        left, right = named(name)
-        self._apply({"left": left, "right": right})
 
     def costs(self, side: str) -> shapes.Cost:
         """Parameters, multiply-accumulates and activation bytes of "left" or "right", for one image."""
@@ -159,41 +138,23 @@ class CompareExplorer(Explorer):
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        style = {"description_width": LABEL_WIDTH}
-        self.preset_choice = widgets.Dropdown(options=[*PAIRS, OWN], description="preset", style=style)
-        self.sliders = {
-            name: widgets.IntSlider(min=1, max=max(most, getattr(self, name)), description=name, style=style)
-            for name, most in (("channels", 512), ("size", 112))
-        }
+        self.preset_choice = PresetMenu(self, "own pair", own_last=True)
+        self.sliders = {name: control(self, name) for name in ("channels", "size")}
         self.rows = {
             side: LayerRows(lambda layers, side=side: self._edited({side: layers}), ROWS, side) for side in SIDES
         }
         self._show_state()
-        self.preset_choice.observe(self._chosen, "value")
-        for name, slider in self.sliders.items():
-            slider.observe(lambda change, name=name: self._apply({name: change["new"]}), "value")
-        self.observe(self._show_state, self._names)
+        self.observe(self._show_state, list(SIDES))
         controls = [self.preset_choice, *self.sliders.values()]
-        for control in controls:
-            control.layout.width = "auto"
         first = widgets.VBox(controls, layout={"flex": "1 1 280px"})
         both = widgets.HBox([*self.rows.values()], layout={"flex": "0 1 auto", "flex_flow": "row wrap"})
         both.add_class("cnnlab-editor")
-        layout = {"flex_flow": "row wrap", "max_width": "900px"}
         self.refusal = widgets.HTML()
-        return widgets.VBox([widgets.HBox([first, both], layout=layout).add_class("cnnlab-editor"), self.refusal])
+        return widgets.VBox([widgets.HBox([first, both], layout=ROW).add_class("cnnlab-editor"), self.refusal])
 
     def _edited(self, change: dict[str, object]) -> None:
         edited(self, change, self.refusal, self._show_state)
 
-    def _chosen(self, change: dict[str, object]) -> None:
-        if change["new"] != OWN:
-            self.preset = change["new"]
-
     def _show_state(self, change: object = None) -> None:
-        self.preset_choice.value = self.preset or OWN
         for side, rows in self.rows.items():
             rows.show(getattr(self, side))
-        for name, slider in self.sliders.items():
-            slider.max = max(slider.max, getattr(self, name))
-            slider.value = getattr(self, name)

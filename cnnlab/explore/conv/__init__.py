@@ -1,15 +1,8 @@
 """ConvExplorer: one convolution, ordinary or transposed.
 
-explorer            its settings, results and sentences
-panel               its sliders, lists and switches
-kinds               what the two kinds of layer do differently
-numbers             the ordinary convolution in numbers and words
-picture             its picture
-transposed          settings that mend the transposed one, and slips about its size
-transposed_numbers  the transposed convolution in numbers and words
-transposed_picture  its picture
-parts               what both pictures share
-compute             the values, as a sum over taps and by PyTorch
-facts               shape and cost in words, and the formulas
-guess               guess the size first: slips and hints
+explorer    its settings, controls, results and sentences, and what the two kinds of layer do differently
+numbers     the ordinary convolution in numbers and words: values, shape, cost
+picture     its picture, and what the transposed one's shares
+transposed  the transposed convolution: numbers, settings that mend it, slips about its size, its picture
+guess       guess the size first: slips and hints
 """

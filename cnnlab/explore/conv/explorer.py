@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
-from cnnlab.draw.grid import LONGEST
-from cnnlab.draw.svg import Picture
-from cnnlab.explore.conv.compute import torch_output
-from cnnlab.explore.conv.facts import conv_facts
-from cnnlab.explore.conv.guess import Question, Verdict, parse_guess, verdict
-from cnnlab.explore.conv.kinds import CONV, TRANSPOSED, Kind, offers, short
-from cnnlab.explore.conv.numbers import Conv
-from cnnlab.explore.conv.panel import SLIDERS, Panel
-from cnnlab.explore.kit import limits, presets
+from cnnlab.draw.grid import LONGEST, Pair
+from cnnlab.explore.conv import guess, transposed
+from cnnlab.explore.conv.guess import Question, Rules, Verdict, parse_guess, verdict
+from cnnlab.explore.conv.numbers import FORMULAS, Conv, conv_facts, correlate, torch_output
+from cnnlab.explore.conv.picture import conv_picture, window_sum
+from cnnlab.explore.kit import limits
 from cnnlab.explore.kit.ask import Answer, Ask, compare
-from cnnlab.explore.kit.base import (
+from cnnlab.explore.kit.base import View, script
+from cnnlab.explore.kit.controls import LABEL_WIDTH, HeightApart, PresetMenu, columns, control, toggle
+from cnnlab.explore.kit.presets import IMAGES, KERNELS, SETTINGS, fit
+from cnnlab.explore.kit.settings import (
     LONGEST_KERNEL,
     MOST_CHANNELS,
     Choice,
-    Explorer,
     Numbers,
-    Setting,
     Sides,
-    View,
+    Size,
     Whole,
     pair,
-    script,
+    setting,
+    short,
 )
+from cnnlab.explore.kit.window import WindowExplorer, split_error
 
-AXES = ("height", "width")
 OWN = "own"
-CHANNELS = ("in_channels", "out_channels", "groups")
 USUAL = {"stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
-LETTERS = {"k": "kernel_size", "s": "stride", "p": "padding", "op": "output_padding", "d": "dilation"}
-SILENT = {"op": 0, "d": 1}  # what the one line leaves out
-START = {"size": 12, "kernel_size": 3, "stride": 1, "padding": 0, "dilation": 1, "output_padding": 0}
+SWITCHES = ("guess", "heat", "transposed")
+WIDER = "124px"  # for the longest name, with its side
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of layer. `settings` are the names of what its arithmetic takes along one axis, in that order."""
+
+    layer: str
+    settings: tuple[str, ...]
+    out_size: Callable[..., int]
+    remedies: Callable[..., list[dict[str, int]]]
+    rules: Rules
+    numbers: type[Conv]
+    values: Callable[..., list]
+    picture: Callable[..., str]
+    written_out: Callable[[Conv, Pair], str]
+    formulas: list[tuple[str, str]]
+
+
+CONV = Kind(
+    "nn.Conv2d",
+    ("size", "kernel_size", "stride", "padding", "dilation"),
+    shapes.out_size,
+    shapes.remedies,
+    guess.CONV,
+    Conv,
+    correlate,
+    conv_picture,
+    window_sum,
+    FORMULAS,
+)
+TRANSPOSED = Kind(
+    "nn.ConvTranspose2d",
+    transposed.NAMES,
+    shapes.transposed_out_size,
+    transposed.remedies,
+    transposed.RULES,
+    transposed.Transposed,
+    transposed.stamp,
+    transposed.transposed_picture,
+    transposed.stamp_sum,
+    transposed.FORMULAS,
+)
 
 
 class ConvView(View):
@@ -48,7 +87,7 @@ class ConvView(View):
     _esm = script("kit/cells.js", "conv/view.js", "kit/edit.js", "kit/view.js")
 
 
-class ConvExplorer(Explorer):
+class ConvExplorer(WindowExplorer):
     """A convolution, or a transposed one. Sizes are an int or a pair (height, width); every setting can be assigned to.
 
     `out_shape` is (height, width), or None where `error` says why no such layer exists. The first channel is drawn.
@@ -56,77 +95,52 @@ class ConvExplorer(Explorer):
 
     view_class = ConvView
 
-    size = Sides(12)
-    kernel_size = Sides(3, most=LONGEST_KERNEL)
-    stride = Sides(1)
-    padding = Sides(0, least=0)
-    dilation = Sides(1)
-    transposed = traitlets.Bool(False)
-    output_padding = Sides(0, least=0)
-    in_channels = Whole(1, most=MOST_CHANNELS)
-    out_channels = Whole(1, most=MOST_CHANNELS)
-    groups = Whole(1, most=MOST_CHANNELS)
-    bias = Whole(0, least=-999, most=999)
-    image = Choice([*presets.IMAGES, OWN])
-    weights = Choice([*presets.KERNELS, OWN])
-    own_image = Numbers()
-    own_weights = Numbers()
-    heat = traitlets.Bool(False)
-    guess = traitlets.Bool(False)
+    presets = SETTINGS
+
+    size = setting(Sides(12), slide=32, ink="input", positional=True)
+    kernel_size = setting(Sides(3, most=LONGEST_KERNEL), slide=11, ink="kernel", short="k", positional=True)
+    stride = setting(Sides(1), slide=8, ink="output", short="s", positional=True)
+    padding = setting(Sides(0, least=0), slide=8, ink="input", short="p", positional=True)
+    dilation = setting(Sides(1), slide=6, ink="kernel", short="d", silent=1, positional=True)
+    transposed = setting(
+        traitlets.Bool(False),
+        label="transposed",
+        tooltip="turn the layer round: every input pixel writes a stamp into the output",
+    )
+    output_padding = setting(Sides(0, least=0), slide=7, ink="output", short="op", silent=0)
+    in_channels = setting(Whole(1, most=MOST_CHANNELS))
+    out_channels = setting(Whole(1, most=MOST_CHANNELS))
+    groups = setting(Whole(1, most=MOST_CHANNELS))
+    bias = setting(Whole(0, least=-999, most=999))
+    image = setting(Choice([*IMAGES, OWN]), default=None)
+    weights = setting(Choice([*KERNELS, OWN]))
+    own_image = setting(Numbers())
+    own_weights = setting(Numbers())
+    heat = setting(
+        traitlets.Bool(False),
+        label="heat map",
+        tooltip="colour each pixel by how often it is used: the inputs, or of a transposed one the outputs",
+    )
+    guess = setting(traitlets.Bool(False), label="guess first", tooltip="hide the output until its size is guessed")
 
     verdict: Verdict | None = None
     answer: Answer | None = None
 
-    def __init__(
-        self,
-        size: Setting = 12,
-        kernel_size: Setting = 3,
-        stride: Setting = 1,
-        padding: Setting = 0,
-        dilation: Setting = 1,
-        *,
-        transposed: bool = False,
-        output_padding: Setting = 0,
-        in_channels: int = 1,
-        out_channels: int = 1,
-        groups: int = 1,
-        bias: int = 0,
-        image: str | None = None,
-        weights: str = "edge",
-        own_image: object = (),
-        own_weights: object = (),
-        heat: bool = False,
-        guess: bool = False,
-    ) -> None:
+    def __init__(self, *given: object, **settings: object) -> None:
         self._guessed = None
-        super().__init__(
-            size=size,
-            kernel_size=kernel_size,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            transposed=transposed,
-            output_padding=output_padding,
-            in_channels=in_channels,
-            out_channels=out_channels,
-            groups=groups,
-            bias=bias,
-            image=_suitable(size) if image is None else image,
-            weights=weights,
-            own_image=own_image,
-            own_weights=own_weights,
-            heat=heat,
-            guess=guess,
-        )
+        super().__init__(*given, **settings)
         self.view.on_msg(self._edited)
 
+    def _completed(self, settings: dict[str, object]) -> dict[str, object]:
+        return settings if settings["image"] is not None else {**settings, "image": _suitable(settings["size"])}
+
     @property
-    def kernel(self) -> Setting:
+    def kernel(self) -> Size:
         """Another name for kernel_size."""
         return self.kernel_size
 
     @kernel.setter
-    def kernel(self, value: Setting) -> None:
+    def kernel(self, value: Size) -> None:
         self.kernel_size = value
 
     @property
@@ -139,7 +153,7 @@ class ConvExplorer(Explorer):
     @property
     def hidden(self) -> bool:
         """Whether the output waits behind a question."""
-        return self.guess and self._guessed != self._geometry()
+        return self.guess and self._guessed != self._axes()
 
     def code(self) -> str:
         """The line that makes this layer in PyTorch."""
@@ -148,45 +162,40 @@ class ConvExplorer(Explorer):
         channels = f"{self.in_channels}, {self.out_channels}"
         return f"{self.kind.layer}({channels}, kernel_size={self.kernel_size}{''.join(given)})"
 
-    def static(self, pin: tuple[int, int] | None = None) -> Picture:
-        """The same picture without a browser's help, for GitHub and for print; `pin` is the output to write out."""
-        conv = self._shown()
-        if pin is not None and (
-            conv.out is None or not all(0 <= p < o for p, o in zip(pin, self.out_shape, strict=True))
-        ):
-            raise ValueError(
-                f"pin={pin!r} is not an output of {self!r}; leave it out, or give a row and a column inside"
-            )
-        pin = pin or conv.default_pin
-        lines = [f"output ({pin[0]}, {pin[1]}) = {self.kind.written_out(conv, pin)}"] if pin else []
-        lines += [f"{name}: {text}" for name, text in self.facts()] + [self.code()]
-        return Picture(self.kind.picture(conv, pin, lines, still=True, heat=self.heat), repr(self))
+    def _sum(self, pin: Pair) -> str:
+        return f"output ({pin[0]}, {pin[1]}) = {self.kind.written_out(self.conv, pin)}"
 
     def facts(self) -> list[tuple[str, str]]:
         """Shape and cost, with the numbers that make them; none while there is no output to see."""
         return [] if self.error or self.hidden else conv_facts(self.conv, self._channels())
 
     def __repr__(self) -> str:
-        given = {letter: getattr(self, name) for letter, name in LETTERS.items() if name in self.kind.settings}
-        shown = [f"{name}={short(value)}" for name, value in given.items() if value != SILENT.get(name)]
-        shown += ["transposed"] * self.transposed
+        shown = self._letters(*self.along[1:]) + ["transposed"] * self.transposed
         result = short(self.out_shape, always=True) if self.out_shape else "no output"
-        return f"ConvExplorer({short(self.size, always=True)}, {', '.join(shown)} → {'?' if self.hidden else result})"
+        size = short(self.size, always=True)
+        return f"ConvExplorer({size}, {', '.join(shown)} → {'?' if self.hidden else result})"
 
     # ---- what one can do ----
 
     def start_from(self, name: str) -> None:
         """Take over one of the settings in `presets.SETTINGS`."""
-        if name not in presets.SETTINGS:
-            raise ValueError(f"there is no setting {name!r}; choose one of {', '.join(presets.SETTINGS)}")
-        change = presets.SETTINGS[name]
-        self._apply({**change, "image": _suitable(change["size"])})
+        if name not in SETTINGS:
+            raise ValueError(f"there is no setting {name!r}; choose one of {', '.join(SETTINGS)}")
+        self.preset = name
+
+    def _named(self, preset: str) -> Mapping[str, object]:
+        settings = super()._named(preset)
+        return {**settings, "image": _suitable(settings["size"])}
+
+    def _holds(self, settings: Mapping[str, object]) -> bool:
+        own = {} if self.transposed else {"output_padding": self.output_padding}  # it says nothing of an ordinary layer
+        return super()._holds({**settings, **own})
 
     def check(self, text: str) -> Verdict:
         """Judge a typed guess of the output size; a right one shows the output."""
-        self.verdict = verdict(parse_guess(text), self._geometry(), self.kind.rules)
+        self.verdict = verdict(parse_guess(text), self._axes(), self.kind.rules)
         if self.verdict.right and self.hidden:
-            self._guessed = self._geometry()
+            self._guessed = self._axes()
             self._draw()
         return self.verdict
 
@@ -200,7 +209,7 @@ class ConvExplorer(Explorer):
         if too_large:
             self.answer = Answer(False, f"PyTorch is not asked: {too_large}.")
             return self.answer
-        ours = None if self.error else np.array(self.conv.out) / self.conv.divisor
+        ours = None if self.error else [[value / conv.divisor for value in row] for row in conv.out]
         self.answer = compare(ours, torch_output(self.conv, self._channels()))
         return self.answer
 
@@ -222,71 +231,53 @@ class ConvExplorer(Explorer):
     def _channels(self) -> tuple[int, int, int]:
         return self.in_channels, self.out_channels, self.groups
 
-    def _geometry(self, **changes: Setting) -> tuple[tuple[int, ...], ...]:
-        given = {**{name: getattr(self, name) for name in self.kind.settings}, **changes}
-        return tuple(tuple(pair(given[name])[axis] for name in self.kind.settings) for axis in (0, 1))
+    @property
+    def along(self) -> Sequence[str]:
+        """The settings that the layer's arithmetic takes along one axis."""
+        return self.kind.settings
 
-    def _too_large(self, **changes: Setting) -> str | None:
-        """Why the layer, or the one with these changes, exists but is not computed."""
-        axes = self._geometry(**changes)
-        try:
-            outs = tuple(self.kind.out_size(*axis) for axis in axes)
-        except shapes.ShapeError:
-            return None
-        given = [dict(zip(self.kind.settings, axis, strict=True)) for axis in axes]
-        sizes = tuple(each["size"] for each in given)
-        kernel_size = tuple(each["kernel_size"] for each in given)
-        met, bare = (sizes, outs) if self.transposed else (outs, sizes)
-        padded = tuple(side + 2 * each["padding"] for side, each in zip(bare, given, strict=True))
-        return limits.too_large(kernel_size, met, [met, padded])
+    def _rule(self, *axis: int) -> int:
+        return self.kind.out_size(*axis)
 
-    def _solve(self) -> tuple[tuple[int, int] | None, str | None]:
-        outs, errors, axes = [], {}, self._geometry()
-        for name, axis in zip(AXES, axes, strict=True):
-            try:
-                outs.append(self.kind.out_size(*axis))
-            except shapes.ShapeError as error:
-                errors[name] = str(error)
-        if errors:
-            same = axes[0] == axes[1]
-            return None, errors["height"] if same else "; ".join(f"{name}: {error}" for name, error in errors.items())
-        try:
-            shapes.conv_cost(self.in_channels, self.out_channels, 1, 1, self.groups)
-        except shapes.ShapeError as error:
-            return None, str(error)
-        too_large = self._too_large()
-        return (None, too_large) if too_large else (tuple(outs), None)
+    def _remedies(self, *axis: int) -> list[dict[str, int]]:
+        return self.kind.remedies(*axis)
+
+    def _limit(self, given: dict[str, Pair], out: Pair) -> str | None:
+        met, bare = (given["size"], out) if self.transposed else (out, given["size"])
+        padded = tuple(side + 2 * padding for side, padding in zip(bare, given["padding"], strict=True))
+        return limits.too_large(given["kernel_size"], met, [met, padded])
+
+    def _why_not(self) -> str | None:
+        split = split_error(self.in_channels, self.out_channels, self.groups)
+        return self._along_both() or split or self._too_large()
+
+    def _compute(self) -> None:
+        self.conv, self.answer = self._conv(), None
 
     def _conv(self) -> Conv:
         size, kernel_size = pair(self.size), pair(self.kernel_size)
         own = self.weights == OWN
-        image = presets.fit(self.own_image, size) if self.image == OWN else presets.IMAGES[self.image](size)
-        weights, divisor = (
-            (presets.fit(self.own_weights, kernel_size), 1) if own else presets.KERNELS[self.weights](kernel_size)
-        )
-        settings = {name: pair(getattr(self, name)) for name in self.kind.settings[2:]}
+        image = fit(self.own_image, size) if self.image == OWN else IMAGES[self.image](size)
+        weights, divisor = (fit(self.own_weights, kernel_size), 1) if own else KERNELS[self.weights](kernel_size)
+        settings = {name: pair(getattr(self, name)) for name in self.along[2:]}
         out = None
         if self.error is None:
-            out = (np.array(self.kind.values(image, weights, **settings)) + self.bias * divisor).tolist()
+            values = self.kind.values(image, weights, **settings)
+            out = [[value + self.bias * divisor for value in row] for row in values] if self.bias else values
         rest = {"divisor": divisor, "bias": self.bias, "error": self.error, "weights_name": self.weights}
-        return self.kind.numbers(image.tolist(), weights.tolist(), out, **settings, **rest)
+        return self.kind.numbers(image, weights, out, **settings, **rest)
 
+    @property
     def _shown(self) -> Conv:
         return replace(self.conv, out=None, error=None) if self.hidden else self.conv
 
+    def _drawn_with(self, **options: object) -> str:
+        return self.kind.picture(self._shown, heat=self.heat, **options)
+
     def _picture(self) -> dict[str, object]:
-        self.out_shape, self.error = self._solve()
-        self.conv, self.answer = self._conv(), None
-        return {
-            "svg": self.kind.picture(self._shown(), heat=self.heat),
-            "facts": self.facts(),
-            "formulas": self.kind.formulas,
-            "code": self.code(),
-            "error": None if self.hidden else self.error,
-            "asked": self.hidden,
-            "editable": True,
-            "title": repr(self),
-        }
+        picture = super()._picture()
+        error = None if self.hidden else self.error
+        return {**picture, "formulas": self.kind.formulas, "error": error, "asked": self.hidden, "editable": True}
 
     def _tidy(self) -> None:
         """Bring what stands around the picture in line with it."""
@@ -298,39 +289,38 @@ class ConvExplorer(Explorer):
         self.asking.clear()
         self.asking.about(self.kind.layer)
         self.asking.layout.display = "none" if self.hidden else None
-        now = {name: getattr(self, name) for name in (*SLIDERS, *CHANNELS, "transposed")}
-        now["output_padding"] *= self.transposed  # of an ordinary layer it says nothing
-        self.panel.settled(next((name for name, given in presets.SETTINGS.items() if given == now), None))
+        self.sliders["output_padding"].layout.display = None if self.transposed else "none"
+        for each in self.last_column:
+            each.style.description_width = WIDER if self.transposed else LABEL_WIDTH
 
-    def _offers(self) -> list[tuple[dict[str, Setting], str]]:
-        if not self.error or self.hidden:
+    def _offers(self) -> list[tuple[dict[str, Size], str]]:
+        if self.hidden:
             return []
-        now = {name: getattr(self, name) for name in self.kind.settings}
-        mends = offers(self.kind, self._geometry(), now)
-        if not mends and not self._too_large():
+        if self.error and self._within({}):
             return [({"groups": 1}, "groups = 1")]
-        start = {name: value for name, value in START.items() if name in now}
-        ways = [mend for mend in mends if self._within(mend[0])]
-        if ways:
-            return ways
-        return [(way, limits.said_in_code(way)) for way in limits.ways_out(start, now, self._within)]
-
-    def _within(self, change: dict[str, Setting]) -> bool:
-        """Whether a change gives a layer that is computed, with settings that the traits take."""
-        small = all(max(pair(value)) <= self.traits()[name].most for name, value in change.items())
-        try:
-            [self.kind.out_size(*axis) for axis in self._geometry(**change)]
-        except shapes.ShapeError:
-            return False
-        return small and not self._too_large(**change)
+        return super()._offers()
 
     # ---- controls ----
 
     def _controls(self) -> widgets.Widget:
-        self.panel = Panel(self, list(presets.SETTINGS), self.start_from)
-        self.sliders, self.apart = self.panel.sliders, self.panel.apart
+        slider = self.sliders = self._side_sliders()
+        self.apart = HeightApart(self, self.sliders)
+        self.preset_choice = PresetMenu(self, "choose …", "start from")
+        self.switches = {name: toggle(self, name) for name in SWITCHES}
+        image, weights = control(self, "image"), control(self, "weights")
+        c_in, c_out, groups = (control(self, name) for name in ("in_channels", "out_channels", "groups"))
+        stride, extra = slider["stride"], slider["output_padding"]
+        self.last_column = [*stride.sliders, *extra.sliders, self.apart, self.preset_choice, groups]
+        grid = columns(
+            [
+                [slider["size"], slider["padding"], image, c_in],
+                [slider["kernel_size"], slider["dilation"], weights, c_out],
+                [stride, extra, self.apart, self.preset_choice, groups],
+            ]
+        )
+        panel = widgets.VBox([grid, widgets.HBox(list(self.switches.values()), layout={"margin": "4px 0 6px"})])
         self.question = Question(self.check)
-        return widgets.VBox([self.panel, self.question])
+        return widgets.VBox([panel, self.question])
 
     def _below(self) -> list[widgets.Widget]:
         self.asking = Ask(self.ask_torch, self.kind.layer)

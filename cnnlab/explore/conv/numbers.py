@@ -1,4 +1,4 @@
-"""One convolution in numbers and words: what a picture shows, and how a value is written.
+"""One convolution in numbers and words: its values, what a picture shows of them, its shape and its cost.
 
 An axis longer than LONGEST cells shows its two ends.
 """
@@ -6,25 +6,26 @@ An axis longer than LONGEST cells shows its two ends.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
+from typing import TYPE_CHECKING, ClassVar
 
 from cnnlab import shapes
-from cnnlab.draw.grid import (
-    LONGEST,
-    LONGEST_KERNEL,
-    MOST_TERMS,
-    Grid,
-    Pair,
-    ends,
-    minus,
-)
+from cnnlab.draw.grid import LONGEST, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.explore.kit.grids import Windows
+from cnnlab.explore.kit.settings import Size, pair
+from cnnlab.explore.kit.window import arithmetic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Channels = tuple[int, int, int]  # in, out, groups
 
 
 @dataclass(frozen=True)
-class Conv:
+class Conv(Windows):
     """What there is to draw: integers, and the settings of one layer as pairs (height, width).
 
     `weights` and `out` are to be divided by `divisor`, so that a blur stays readable; `bias` is part of `out`.
@@ -41,6 +42,9 @@ class Conv:
     bias: int = 0
     error: str | None = None
     weights_name: str = ""
+
+    layer: ClassVar[str] = "Conv2d"
+    settings: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "padding", "dilation")  # PyTorch's names
 
     @cached_property
     def size(self) -> Pair:
@@ -77,17 +81,6 @@ class Conv:
         return self.out_shape
 
     @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads."""
-        outs = self.out_shape or (0, 0)
-        return tuple(tuple(shapes.window(i, *self.axis(a)[1:]) for i in range(outs[a])) for a in (0, 1))
-
-    @cached_property
-    def read(self) -> tuple[frozenset[int], frozenset[int]]:
-        """For each axis, the positions that any output reads."""
-        return tuple(frozenset(p for window in windows for p in window) for windows in self.windows)
-
-    @cached_property
     def readers(self) -> tuple[Counter[int], Counter[int]]:
         """For each axis, how many outputs read a position."""
         return tuple(Counter(p for window in windows for p in window) for windows in self.windows)
@@ -108,10 +101,6 @@ class Conv:
             return 0
         (rows, columns), reach = self.read, [max(read) - min(read) + 1 for read in self.read]
         return reach[0] * reach[1] - len(rows) * len(columns)
-
-    def inside(self, row: int, column: int) -> bool:
-        """Whether a position is the image's own rather than padding."""
-        return 0 <= row < self.size[0] and 0 <= column < self.size[1]
 
     def at(self, row: int, column: int) -> int:
         """A pixel of the padded input."""
@@ -135,20 +124,6 @@ class Conv:
         head = min(max(12, self.span[axis]), 24)
         tail = min(max(8, self.span[axis] + self.unread[axis]), 15)
         return ends(-padding, size + padding - 1, head, tail, LONGEST)
-
-    @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Output rows and columns whose whole window is shown; the first and the last where there is none."""
-        shown = []
-        for windows, places in zip(self.windows, map(set, self.shown_input), strict=True):
-            whole = [i for i, window in enumerate(windows) if places.issuperset(window)]
-            shown.append(whole or sorted({0, len(windows) - 1}))
-        return tuple(shown)
-
-    @cached_property
-    def shown_kernel(self) -> tuple[list[int], list[int]]:
-        """Kernel rows and columns that a picture shows."""
-        return tuple(ends(0, k - 1, 7, 5, LONGEST_KERNEL) for k in self.kernel_size)
 
     @cached_property
     def default_pin(self) -> Pair | None:
@@ -189,3 +164,99 @@ def written_out(conv: Conv, terms: Sequence[tuple[int, int]], pin: Pair) -> str:
         return f"{text}{bias} = {minus(total)}"
     plain = minus(total - conv.bias * conv.divisor)
     return f"({text}) / {conv.divisor}{bias} = {plain}/{conv.divisor}{bias} = {conv.value(*pin, places=2)}"
+
+
+# ---- its values, as a sum over taps and by PyTorch -------------------------------------------------------------------
+
+
+def correlate(image: Grid, weights: Grid, stride: Size, padding: Size, dilation: Size) -> list[list[int]]:
+    """What nn.Conv2d computes for one channel, as a sum over taps.
+    (H, W), (k_h, k_w) -> (o_h, o_w)
+    >>> correlate([[1, 2, 4]], [[-1, 1]], 1, 0, 1)
+    [[1, 2]]
+    """
+    sizes, kernel_size = (len(image), len(image[0])), (len(weights), len(weights[0]))
+    axes = list(zip(sizes, kernel_size, *map(pair, (stride, padding, dilation)), strict=True))
+    height, width = (shapes.out_size(*axis) for axis in axes)
+    (_, _, down, above, between), (_, _, across, beside, apart) = axes
+    edge = [0] * beside
+    padded = [[*edge, *row, *edge] for row in image]
+    made: dict[tuple[int, tuple[int, ...]], list[int]] = {}  # what a kernel's row makes of an image's row
+
+    def taps(at: int, row: tuple[int, ...]) -> list[int]:
+        if (at, row) not in made:
+            line, last = padded[at], (width - 1) * across + 1
+            made[at, row] = weighted((w, line[j * apart : j * apart + last : across]) for j, w in enumerate(row))
+        return made[at, row]
+
+    rows = [(i * between - above, tuple(row)) for i, row in enumerate(weights) if any(row)]
+    places = ([(r * down + i, row) for i, row in rows if 0 <= r * down + i < len(image)] for r in range(height))
+    return [added([taps(at, row) for at, row in each]) or [0] * width for each in places]
+
+
+def weighted(terms: Iterable[tuple[int, list[int]]]) -> list[int]:
+    """The sum of lines, each times its weight; empty where no weight is other than zero.
+    >>> weighted([(2, [1, 2]), (0, [5, 5]), (-1, [3, 0])])
+    [-1, 4]
+    """
+    alike: dict[int, list[list[int]]] = {}
+    for weight, line in terms:
+        if weight:
+            alike.setdefault(weight, []).append(line)
+    sums = ((weight, added(lines)) for weight, lines in alike.items())
+    return added([line if weight == 1 else [weight * value for value in line] for weight, line in sums])
+
+
+def added(lines: list[list[int]]) -> list[int]:
+    """The sum of lines, place by place; empty where there are none."""
+    return lines[0] if len(lines) == 1 else list(map(sum, zip(*lines, strict=True)))
+
+
+def torch_output(conv: Conv, channels: Channels = (1, 1, 1)) -> np.ndarray | str:
+    """The first output channel of the real layer, or why PyTorch refuses.
+    (H, W) -> (o_h, o_w)"""
+    import torch  # takes seconds, so only who asks waits
+
+    try:
+        with torch.no_grad():
+            settings = {name: getattr(conv, name) for name in conv.settings}
+            layer = getattr(torch.nn, conv.layer)(*channels[:2], groups=channels[2], **settings)
+            image = torch.zeros(1, channels[0], *conv.size)
+            image[0, 0] = torch.tensor(conv.image)
+            layer.weight.zero_()
+            layer.weight[0, 0] = torch.tensor(conv.weights) / conv.divisor
+            layer.bias.fill_(conv.bias)
+            return layer(image)[0, 0].double().numpy()
+    except (RuntimeError, ValueError) as error:
+        return f"{error}"
+
+
+# ---- its shape and its cost ------------------------------------------------------------------------------------------
+
+
+FORMULAS = [
+    ("output, along each axis", "⌊(size + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1"),
+    ("pixels the kernel spans", "dilation·(kernel − 1) + 1"),
+    ("weights", "kernel height · kernel width · in_channels / groups · out_channels"),
+    ("parameters", "weights + out_channels biases"),
+    ("multiply-accumulates (MACs)", "weights · output height · output width"),
+    ("activation memory", "out_channels · output height · output width · 4 bytes (float32)"),
+]
+
+
+def conv_facts(conv: Conv, channels: Channels = (1, 1, 1)) -> list[tuple[str, str]]:
+    """Name and arithmetic of every fact; needs a layer that can exist."""
+    (k_h, k_w), (o_h, o_w), (c_in, c_out, groups) = conv.kernel_size, conv.out_shape, channels
+    cost = shapes.conv_cost(c_in, c_out, (k_h, k_w), (o_h, o_w), groups)
+    # A weight meets every output pixel, or, of a transposed convolution, every input pixel.
+    macs = shapes.conv_cost(c_in, c_out, (k_h, k_w), conv.met, groups).macs
+    many, outs = "" if c_out == 1 else f"{c_out}·", f"{o_h}·{o_w}"
+    taps = (
+        f"{k_h}·{k_w}" if c_in == c_out == 1 else f"{k_h}·{k_w}·{c_in if groups == 1 else f'({c_in}/{groups})'}·{c_out}"
+    )
+    return [
+        *arithmetic([conv.explain(axis) for axis in (0, 1)], conv.axis(0) == conv.axis(1)),
+        ("parameters", f"{taps} + {c_out} bias{'es' * (c_out > 1)} = {cost.params:,}"),
+        ("multiply-accumulates (MACs)", f"{taps} · {conv.met[0]}·{conv.met[1]} = {macs:,}"),
+        ("activation memory", f"{many}{outs} · 4 bytes = {cost.activation_bytes:,}"),
+    ]

@@ -10,7 +10,7 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw.network import memory
 from cnnlab.explore.dense.picture import Layer, dense_picture
-from cnnlab.explore.kit.base import LONGEST_SIDE, MOST_CHANNELS, Real, Whole
+from cnnlab.explore.kit.settings import LONGEST_SIDE, MOST_CHANNELS, Real, Whole, setting
 from cnnlab.explore.kit.told import ToldExplorer
 
 NAMES = ("in_channels", "growth_rate", "num_convs", "compression", "side", "bottleneck")
@@ -35,13 +35,20 @@ class DenseExplorer(ToldExplorer):
     """
 
     presets = PRESETS
+    first = "notes, first block"
 
-    in_channels = Whole(64, most=MOST_CHANNELS)
-    growth_rate = Whole(32, most=MOST_CHANNELS)
-    num_convs = Whole(4, most=64)
-    compression = Real(0.5, 0, 1, "more than 0 and at most 1, such as 0.5", above=True)
-    side = Whole(24, most=LONGEST_SIDE)
-    bottleneck = traitlets.Bool(False)
+    in_channels = setting(Whole(64, most=MOST_CHANNELS), slide=(1, 256))
+    growth_rate = setting(Whole(32, most=MOST_CHANNELS), slide=(1, 64))
+    num_convs = setting(Whole(4, most=64), slide=(1, 16))
+    compression = setting(
+        Real(0.5, 0, 1, "more than 0 and at most 1, such as 0.5", above=True), slide=(0.05, 1.0, 0.05)
+    )
+    side = setting(Whole(24, most=LONGEST_SIDE), slide=(1, 56), label="side, px")
+    bottleneck = setting(
+        traitlets.Bool(False),
+        label="1×1 bottleneck before each 3×3",
+        tooltip="to 4 · growth_rate channels, as in DenseNet-B",
+    )
 
     # ---- results ----
 
@@ -170,16 +177,4 @@ class DenseExplorer(ToldExplorer):
         return [] if self.kept_channels else [({"compression": self._least}, f"compression = {self._least:g}")]
 
     def _controls(self) -> widgets.Widget:
-        left = [
-            self._slider("in_channels", 1, 256),
-            self._slider("growth_rate", 1, 64),
-            self._slider("num_convs", 1, 16),
-        ]
-        right = [
-            self._slider("compression", 0.05, 1.0, 0.05),
-            self._slider("side", 1, 56, label="side, px"),
-            self._switch(
-                "bottleneck", "1×1 bottleneck before each 3×3", "to 4 · growth_rate channels, as in DenseNet-B"
-            ),
-        ]
-        return self._columns(left, right)
+        return self._columns(["in_channels", "growth_rate", "num_convs"], ["compression", "side", "bottleneck"])

@@ -4,7 +4,6 @@ explorer  its settings, results and sentences
 gallery   the images to choose from
 photo     a picture of one's own
 probe     maps, scores, and which image moves a channel most
-facts     what is said of a channel
 picture   its picture
 parts     the parts of the picture that stand by themselves
 """

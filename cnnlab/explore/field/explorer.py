@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, ClassVar
 
 import ipywidgets as widgets
-import numpy as np
 import traitlets
 
 from cnnlab import shapes
@@ -16,12 +16,16 @@ from cnnlab.explore.field.numbers import Chain, Step, Unit, sight
 from cnnlab.explore.field.picture import field_picture
 from cnnlab.explore.field.rows import LayerRows
 from cnnlab.explore.field.stacks import STACKS, Layers, larger_input, torch_line
-from cnnlab.explore.kit import presets
-from cnnlab.explore.kit.base import LONGEST_SIDE, Choice, Explorer, View, Whole, edited, script, style
+from cnnlab.explore.kit.base import Explorer, View, script, style
+from cnnlab.explore.kit.controls import ROW, PresetMenu, control, edited
+from cnnlab.explore.kit.presets import IMAGES
+from cnnlab.explore.kit.settings import LONGEST_SIDE, Choice, Whole, setting
 
-OWN = "own stack"
+if TYPE_CHECKING:
+    import numpy as np
+
+LABELS = "60px"
 MOST_OF = 0.9  # of the weight of an effective field, to say how wide it is
-WIDE = {"width": "auto"}
 FINEST = 300  # pixels along a side of the image that is drawn, which is as wide in px
 
 
@@ -54,28 +58,16 @@ class ReceptiveFieldExplorer(Explorer):
     """
 
     view_class = FieldView
+    presets: ClassVar = {name: {"size": size, "layers": layers} for name, (size, layers) in STACKS.items()}
+    first = "VGG block"
 
-    layers = Layers()
-    size = Whole(28, most=LONGEST_SIDE)
-    image = Choice(presets.IMAGES)
-    effective = traitlets.Instance(Effective, allow_none=True)
+    layers = setting(Layers(), positional=True, default=None)
+    size = setting(Whole(28, most=LONGEST_SIDE), slide=(1, 64), positional=True, default=None)
+    image = setting(Choice(IMAGES))
+    effective = setting(traitlets.Instance(Effective, allow_none=True), asked=False)
 
-    def __init__(
-        self,
-        layers: Sequence[object] | None = None,
-        size: int | None = None,
-        *,
-        image: str = next(iter(presets.IMAGES)),
-        preset: str | None = None,
-        effective: object = None,
-    ) -> None:
-        usual_size, usual_layers = _preset(preset or "VGG block")
-        super().__init__(
-            layers=usual_layers if layers is None else layers,
-            size=usual_size if size is None else size,
-            image=image,
-            effective=None,
-        )
+    def __init__(self, *given: object, effective: object = None, **settings: object) -> None:
+        super().__init__(*given, **settings)
         if effective is not None:
             self.show_effective(effective)
 
@@ -111,16 +103,6 @@ class ReceptiveFieldExplorer(Explorer):
         """What a unit of the last map sees of the input; None where there is no last map."""
         return None if self.error else self.chain.fields[-1]
 
-    @property
-    def preset(self) -> str | None:
-        """The name of this stack, if it has one. Assign a name to load it."""
-        return next((name for name, stack in STACKS.items() if stack == (self.size, self.layers)), None)
-
-    @preset.setter
-    def preset(self, name: str) -> None:
-        size, layers = _preset(name)
-        self._apply({"size": size, "layers": layers})
-
     def code(self) -> str:
         """The PyTorch that makes this stack, with one channel throughout."""
         lines = [f"    {torch_line(layer)},\n" for layer in self.layers]
@@ -154,6 +136,8 @@ class ReceptiveFieldExplorer(Explorer):
 
         It belongs to `unit`, a (row, column) of `layer`; without these to the middle unit of the last layer.
         """
+        import numpy as np  # whoever has weights of a trained net has it
+
         layer = len(self.chain.sizes) - 1 if layer is None else layer
         middle = (self.chain.sizes[layer] - 1) // 2 if 0 < layer < len(self.chain.sizes) else 0
         whole = self._known((layer, *(unit or (middle, middle))))
@@ -184,6 +168,8 @@ class ReceptiveFieldExplorer(Explorer):
         return unit
 
     def _refuse_outside(self, array: np.ndarray, unit: Unit) -> None:
+        import numpy as np
+
         seen = np.zeros(array.shape, bool)
         reach = self.chain.reach[unit[0]][0]
         rows, columns = (slice(max(first, 0), last + 1) for first, last in map(reach.at, unit[1:]))
@@ -195,6 +181,8 @@ class ReceptiveFieldExplorer(Explorer):
             )
 
     def _effective_words(self, array: np.ndarray, unit: Unit) -> str:
+        import numpy as np
+
         reach = self.chain.reach[unit[0]][0]
         middles = [(sum(reach.at(index))) / 2 for index in unit[1:]]
         ranges = [abs(np.arange(self.size) - middle) for middle in middles]
@@ -206,7 +194,7 @@ class ReceptiveFieldExplorer(Explorer):
         return f"Effective field: {most} of its weight lies in the middle {side} × {side} of {full} × {full} px."
 
     def _drawn_with(self, unit: Unit | None = None, **options: object) -> str:
-        image = presets.IMAGES[self.image]((min(self.size, FINEST),) * 2).tolist()
+        image = IMAGES[self.image]((min(self.size, FINEST),) * 2)
         heat = (self.effective.unit, self.effective.weights.tolist()) if self.effective else None
         return field_picture(self.chain, image, unit, heat=heat, **options)
 
@@ -246,39 +234,19 @@ class ReceptiveFieldExplorer(Explorer):
     def _controls(self) -> widgets.Widget:
         self.refusal = widgets.HTML()
         self.rows = LayerRows(self._edited)
-        self.size_slider = widgets.IntSlider(min=1, max=max(64, self.size), description="size", layout=WIDE)
-        self.image_choice = widgets.Dropdown(options=list(presets.IMAGES), description="image", layout=WIDE)
-        self.preset_choice = widgets.Dropdown(options=[OWN, *STACKS], description="preset", layout=WIDE)
+        self.preset_choice = PresetMenu(self, "own stack", label_width=LABELS)
+        self.size_slider, self.image_choice = (control(self, name, LABELS) for name in ("size", "image"))
         self._show_state()
-        for control in (self.size_slider, self.image_choice, self.preset_choice):
-            control.style.description_width = "60px"
-        self.size_slider.observe(lambda change: self._apply({"size": change["new"]}), "value")
-        self.preset_choice.observe(self._chosen, "value")
-        traitlets.link((self, "image"), (self.image_choice, "value"))
-        self.observe(self._show_state, ["layers", "size"])
+        self.observe(self._show_state, "layers")
         side = widgets.VBox([self.preset_choice, self.size_slider, self.image_choice], layout={"flex": "1 1 240px"})
-        layout = {"flex_flow": "row wrap", "max_width": "900px"}
-        both = widgets.HBox([self.rows, side], layout=layout).add_class("cnnlab-editor")
+        both = widgets.HBox([self.rows, side], layout=ROW).add_class("cnnlab-editor")
         return widgets.VBox([both, self.refusal])
 
     def _edited(self, layers: Sequence[object]) -> None:
         edited(self, {"layers": layers}, self.refusal, self._show_state)
 
-    def _chosen(self, change: dict[str, object]) -> None:
-        if change["new"] != OWN:
-            self.preset = change["new"]
-
     def _show_state(self, change: object = None) -> None:
         self.rows.show(self.layers)
-        self.size_slider.max = max(self.size_slider.max, self.size)
-        self.size_slider.value = self.size
-        self.preset_choice.value = self.preset or OWN
-
-
-def _preset(name: str) -> tuple[int, tuple[Step, ...]]:
-    if name not in STACKS:
-        raise ValueError(f"preset={name!r} is unknown; choose one of {', '.join(STACKS)}")
-    return STACKS[name]
 
 
 def _remedies(size: int, layer: Step) -> list[dict[str, int]]:

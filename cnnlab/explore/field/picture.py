@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from cnnlab.draw import paper, svg
 from cnnlab.explore.field.numbers import Chain, Reach, Unit
-from cnnlab.explore.field.pixels import Heat, pixels, warmth
 
 WIDTH, MARGIN = paper.WIDTH, 16
 BLEED = 9  # px around each map for what lies in the padding
@@ -263,3 +263,44 @@ def _with_reason(content: str, height: float, chain: Chain) -> tuple[str, float]
     left, width = MARGIN + BLEED, WIDTH - 2 * (MARGIN + BLEED)
     box = svg.tag("rect", x=left, y=height, width=width, height=tall, class_="reason", **style)
     return content + box + svg.paragraph(lines, left + 14, height + 22, 13), height + tall + 16
+
+
+# ---- the pixels of an image, and weights laid over them --------------------------------------------------------------
+
+
+LEVELS, STRONGEST = 9, 0.85
+
+Heat = Sequence[Sequence[float]]
+
+
+def pixels(image: Sequence[Sequence[int]], side: float) -> str:
+    """The pixels, those of one shade in one path: runs along the rows keep it short."""
+    paths: dict[int, str] = {}
+    for row, values in enumerate(image):
+        column = 0
+        for value, run in groupby(values):
+            width = len(list(run))
+            paths[value] = paths.get(value, "") + f"M{column} {row}h{width}v1h-{width}z"
+            column += width
+    drawn = [svg.tag("path", d=d, fill=svg.shade("grey", value)) for value, d in sorted(paths.items())]
+    return _pixels(drawn, side / len(image), class_="pixels")
+
+
+def _pixels(paths: list[str], scale: float, **attributes: object) -> str:
+    # Whole numbers inside and one scale outside: neighbours meet without a seam.
+    return svg.tag("g", "".join(paths), transform=f"scale({scale:.8g})", shape_rendering="crispEdges", **attributes)
+
+
+def warmth(unit: Unit, weights: Heat, side: float, shown: bool) -> str:
+    """Weights from 0 to 1, as an orange that hides the more the larger they are."""
+    paths: dict[int, str] = {}
+    for row, values in enumerate(weights):
+        for column, value in enumerate(values):
+            level = round(min(1.0, value) * LEVELS)
+            paths[level] = paths.get(level, "") + f"M{column} {row}h1v1h-1z"
+    drawn = [
+        svg.tag("path", d=paths[level], fill=svg.colour("kernel"), fill_opacity=STRONGEST * level / LEVELS)
+        for level in sorted(paths.keys() - {0})
+    ]
+    data = {"data_unit": ",".join(map(str, unit)), "pointer_events": "none", "display": None if shown else "none"}
+    return _pixels(drawn, side / len(weights), class_="effective", **data)

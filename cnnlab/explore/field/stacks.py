@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import traitlets
 
 from cnnlab.explore.field.numbers import Chain, Step
-from cnnlab.explore.kit.base import LONGEST_SIDE, said
+from cnnlab.explore.kit.settings import LONGEST_SIDE, said
 
 KINDS = ("conv", "pool")
 MOST_LAYERS, MOST_TAPS = 40, 2**19  # layers of a stack, and taps that are followed back through it

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import reduce
 from math import gcd
-from types import MappingProxyType
 
 import ipywidgets as widgets
 import traitlets
@@ -12,7 +11,7 @@ import traitlets
 from cnnlab import shapes
 from cnnlab.draw.branches import Step
 from cnnlab.explore.inception.picture import Branch, inception_picture
-from cnnlab.explore.kit.base import LONGEST_SIDE, MOST_CHANNELS, Whole
+from cnnlab.explore.kit.settings import LONGEST_SIDE, MOST_CHANNELS, Whole, setting
 from cnnlab.explore.kit.told import ToldExplorer
 
 # GoogLeNet's table 1 (Szegedy et al. 2015): side of the map at 224 px, channels in, and the widths of the branches.
@@ -39,17 +38,21 @@ class InceptionExplorer(ToldExplorer):
     """
 
     presets = PRESETS
-    usual = MappingProxyType({"reduced": True})
+    first = "Inception 3a"
 
-    in_channels = Whole(192, most=MOST_CHANNELS)
-    side = Whole(28, most=LONGEST_SIDE)
-    c1 = Whole(64, most=MOST_CHANNELS)
-    reduce3 = Whole(96, most=MOST_CHANNELS)
-    c3 = Whole(128, most=MOST_CHANNELS)
-    reduce5 = Whole(16, most=MOST_CHANNELS)
-    c5 = Whole(32, most=MOST_CHANNELS)
-    c_pool = Whole(32, most=MOST_CHANNELS)
-    reduced = traitlets.Bool(True)
+    reduced = setting(
+        traitlets.Bool(True),
+        label="1×1 reductions before 3×3 and 5×5",
+        tooltip="the notes' block, or 3×3 and 5×5 on all channels",
+    )
+    side = setting(Whole(28, most=LONGEST_SIDE), slide=(1, 56), label="side, px")
+    in_channels = setting(Whole(192, most=MOST_CHANNELS), slide=(16, 832, 16))
+    c1 = setting(Whole(64, most=MOST_CHANNELS), slide=(1, 384))
+    reduce3 = setting(Whole(96, most=MOST_CHANNELS), slide=(1, 192))
+    c3 = setting(Whole(128, most=MOST_CHANNELS), slide=(1, 384))
+    reduce5 = setting(Whole(16, most=MOST_CHANNELS), slide=(1, 64))
+    c5 = setting(Whole(32, most=MOST_CHANNELS), slide=(1, 128))
+    c_pool = setting(Whole(32, most=MOST_CHANNELS), slide=(1, 128))
 
     # ---- results ----
 
@@ -166,14 +169,4 @@ class InceptionExplorer(ToldExplorer):
         return inception_picture(size, self.branches(), lines, repr(self), reduced=self.reduced, **options)
 
     def _controls(self) -> widgets.Widget:
-        left = [
-            self._slider("in_channels", 16, 832, 16),
-            self._slider("side", 1, 56, label="side, px"),
-            self._switch(
-                "reduced", "1×1 reductions before 3×3 and 5×5", "the notes' block, or 3×3 and 5×5 on all channels"
-            ),
-        ]
-        right = [
-            self._slider(name, 1, most) for name, most in zip(NAMES[2:], (384, 192, 384, 64, 128, 128), strict=True)
-        ]
-        return self._columns(left, right)
+        return self._columns(["in_channels", "side", "reduced"], NAMES[2:])

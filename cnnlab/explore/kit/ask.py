@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
-import numpy as np
 
 from cnnlab.draw.svg import escaped as escape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike
 
 TOLERANCE = 1e-5  # of the largest value: what float32 may lose in one sum
 
@@ -23,11 +27,15 @@ class Answer:
     difference: float | None = None
 
 
-def compare(ours: np.ndarray | None, theirs: np.ndarray | str) -> Answer:
+def compare(ours: ArrayLike | None, theirs: np.ndarray | str) -> Answer:
     """An answer from both results; None is a layer that cannot be, a str is why PyTorch refused.
-    >>> compare(np.ones((2, 2)), np.ones((2, 2))).says
+    >>> import numpy as np
+    >>> compare([[1, 1], [1, 1]], np.ones((2, 2))).says
     'PyTorch agrees: 2×2, and all 4 values are the same (largest difference 0).'
     """
+    import numpy as np  # PyTorch's values are its arrays; all else does without
+
+    ours = None if ours is None else np.asarray(ours)
     if isinstance(theirs, str):
         return Answer(ours is None, f"PyTorch {'refuses too' if ours is None else 'disagrees, it refuses'}: {theirs}")
     made = "×".join(map(str, theirs.shape))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from math import prod
 
-from cnnlab.explore.kit.base import Setting
+from cnnlab.explore.kit.settings import Size
 
 VALUES = 2**19  # of a padded input or a whole output
 PRODUCTS = 2**24  # weights times pixels
@@ -55,8 +55,8 @@ def too_large_to_ask(
 
 
 def ways_out(
-    start: Mapping[str, Setting], now: Mapping[str, Setting], works: Callable[[dict[str, Setting]], bool]
-) -> list[dict[str, Setting]]:
+    start: Mapping[str, Size], now: Mapping[str, Size], works: Callable[[dict[str, Size]], bool]
+) -> list[dict[str, Size]]:
     """The changes of one setting to that of `start` that make a layer work, or all of them at once where none does."""
     changes = [{name: value} for name, value in start.items() if now[name] != value]
     return [change for change in changes if works(change)][:MOST_OFFERS] or [dict(start)]

@@ -2,121 +2,182 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
-
-import numpy as np
-
-from cnnlab.data.drawn import draw_garments
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, wraps
 
 BRIGHTEST = 9  # one digit a pixel stays readable on a small cell
-GARMENT_CLASS, GARMENT_SEED = 0, 1  # a checked T-shirt with wide sleeves
+Grid = list[list[int]]
+Drawing = Callable[[tuple[int, int]], Grid]
 
 
-def _places(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    # Pixel centres on a unit square, so that one drawing serves every size.
-    height, width = size
-    return (np.arange(height)[:, None] + 0.5) / height, (np.arange(width)[None, :] + 0.5) / width
+def _remembered(draw: Drawing) -> Drawing:
+    # The last few sizes are drawn once; who asks gets new rows.
+    kept = lru_cache(maxsize=16)(draw)
+    return wraps(draw)(lambda size: [list(row) for row in kept(size)])
 
 
-def shirt(size: tuple[int, int]) -> np.ndarray:
+def _places(length: int) -> list[float]:
+    # Pixel centres on a unit length, so that one drawing serves every size.
+    return [(index + 0.5) / length for index in range(length)]
+
+
+@_remembered
+def shirt(size: tuple[int, int]) -> Grid:
     """A striped T-shirt.  (H, W) of 0 … 9"""
-    y, x = _places(size)
+    columns = _places(size[1])
+    return [[_cloth(y, x) for x in columns] for y in _places(size[0])]
+
+
+def _cloth(y: float, x: float) -> int:
     aside = abs(x - 0.5)
-    body = (aside < 0.25) & (y > 0.08) & (y < 0.94)
-    sleeves = (y > 0.08 + 0.3 * (aside - 0.25)) & (y < 0.52 - 0.35 * (aside - 0.25)) & (aside < 0.47)
+    body = aside < 0.25 and 0.08 < y < 0.94
+    sleeves = 0.08 + 0.3 * (aside - 0.25) < y < 0.52 - 0.35 * (aside - 0.25) and aside < 0.47
     neck = (aside / 0.16) ** 2 + (y / 0.2) ** 2 < 1
-    cloth = np.where((y > 0.52) & (y < 0.68), 4, np.where(body, 9 - 8 * aside, 6))
-    return np.where((body | sleeves) & ~neck, cloth, 0).round().astype(int)
+    if neck or not (body or sleeves):
+        return 0
+    return 4 if 0.52 < y < 0.68 else round(9 - 8 * aside) if body else 6
 
 
-def edge(size: tuple[int, int]) -> np.ndarray:
+@_remembered
+def edge(size: tuple[int, int]) -> Grid:
     """Dark on the left, bright on the right.  (H, W) of 0 … 9"""
-    _, x = _places(size)
-    return np.broadcast_to(np.where(x > 0.5, BRIGHTEST, 0), size).astype(int)
+    return [[BRIGHTEST if x > 0.5 else 0 for x in _places(size[1])]] * size[0]
 
 
-def dot(size: tuple[int, int]) -> np.ndarray:
+@_remembered
+def dot(size: tuple[int, int]) -> Grid:
     """One bright pixel: the output is then the kernel itself, turned by 180°.  (H, W) of 0 … 9"""
-    image = np.zeros(size, int)
-    image[size[0] // 2, size[1] // 2] = BRIGHTEST
+    image = _zeros(size)
+    image[size[0] // 2][size[1] // 2] = BRIGHTEST
     return image
 
 
-@cache
-def _garment() -> np.ndarray:
-    # The first of its class that is drawn with that seed.
-    images, labels = draw_garments(40, seed=GARMENT_SEED)
-    return images[labels == GARMENT_CLASS][0] / 255
+# The first T-shirt of cnnlab.data.drawn.draw_garments(40, seed=1), a row to a line and two digits to a pixel. It is
+# written out here because drawing it takes numpy.
+GARMENT = """
+00000001020201010202020101020202010203020202020000000000
+00000000000000000202000000000000000000020201000000000000
+0000000000000004494713000000000000000243633b020000000000
+0000000000010959adac43020000000000000599eda2140200000000
+0000000002306ba6a1a3870500000000000236cff8c63e3603000000
+000001032d7b5c90676fa0450401010103195fa2b189466245050000
+0003245a7976a8ab7d92c7bb54261d31567079c4c99c6c5bb0630801
+0359c69fa473e8c8aeb5ebf6aea3bde5e2b1b0f1fac7a974e1e2761c
+0005666f705fbc9b7f8fc7c78c7fadc8b9828fd8daa98262cac06009
+00000e485c53a5846c7eb0a36f6991ac936d78b0b57a5e5b9b6e0c00
+00000122857accb4a9b9e8de9ea3c4e5c19aa7eeecb0788e9b1d0100
+00000002394ea1bbb3c8e5e6adb2dbfacdb5c2ffffb6448e27010000
+00000000010464786b89ac9d696daab4897085bbba6f0d1c02000000
+0000000000036e8175a2b7aa7570b7bc92708dbbb665030100000000
+00000000000480b5b1daf3e6b4abfbffc6b4cbffec86030000000000
+0000000000037d8e8abad7c58e9adfdbaa8dbdd4d565030000000000
+0000000000037a6c6ea0b0936c77afaa816694bda345020000000000
+000000000006c09ea1d7dcc496b1e8db9c9ec3ddc66c030000000000
+000000000138dbb8aaedffd7b1c2fcfdbda9d5ffe28e040000000000
+000000000250a4716aaebe8b7287b1b87d78abc6a56a070000000000
+00000000047ea07370b9b988738ab2ac6e6a9fb09364150000000000
+0000000010ebe1bebffffcccb6ddedeeb1aae4fbd4ae3c0200000000
+000000023ddbcba2aee5f3b5a2c6ead89baae2f4c89c520200000000
+0000000253ae976d7db6b5796a8ca89c716ca8ab866d4b0200000000
+0000000497dfb1939bddd39993bcd6c28591ced2a3826e0300000000
+00000008d7f8d1b0c8f6f0b1a1d6e8dbaaa6e4ebb8a3980400000000
+00000014b1b98d7a92c4bf7f7ca8bfa37e89c2c09d7e840300000000
+00000119494b3a313c554f31354d584d38416464453e540200000000
+"""
 
 
-def garment(size: tuple[int, int]) -> np.ndarray:
-    """A garment as in Fashion-MNIST, brought to size by area.  (H, W) of 0 … 9"""
-    picture = _garment()
-    shares = [_shares(new, old) for new, old in zip(size, picture.shape, strict=True)]
-    return (shares[0] @ picture @ shares[1].T * BRIGHTEST).round().astype(int)
+@_remembered
+def garment(size: tuple[int, int]) -> Grid:
+    """A checked T-shirt with wide sleeves as in Fashion-MNIST, brought to size by area.  (H, W) of 0 … 9"""
+    picture = [list(bytes.fromhex(line)) for line in GARMENT.split()]
+    down, right = (_shares(new, old) for new, old in zip(size, (len(picture), len(picture[0])), strict=True))
+    whole = 255 * len(picture) * len(picture[0])
+    tall = [[sum(part * picture[r][c] for r, part in shares) for c in range(len(picture[0]))] for shares in down]
+    return [[_rounded(BRIGHTEST * sum(part * row[c] for c, part in shares), whole) for shares in right] for row in tall]
 
 
-def _shares(new: int, old: int) -> np.ndarray:
-    # Which part of each old pixel a new one covers; rows sum to one.
-    edges = np.arange(new + 1)[:, None] * old / new
-    inside = np.clip(edges - np.arange(old), 0, 1)
-    return np.diff(inside, axis=0) * new / old
+def _shares(new: int, old: int) -> list[list[tuple[int, int]]]:
+    """For each new pixel which old ones it covers and how much of them; together they make `old` parts.
+    >>> _shares(2, 3)
+    [[(0, 2), (1, 1)], [(1, 1), (2, 2)]]
+    """
+    pixels = range(old)
+    parts = [[(j, min((i + 1) * old, (j + 1) * new) - max(i * old, j * new)) for j in pixels] for i in range(new)]
+    return [[(j, part) for j, part in covered if part > 0] for covered in parts]
 
 
-def fit(grid: Sequence[Sequence[int]], size: tuple[int, int]) -> np.ndarray:
+def _rounded(number: int, divisor: int) -> int:
+    """The nearest whole number to a fraction; of two that are as near, the even one, as `round` has it."""
+    whole, rest = divmod(number, divisor)
+    return whole + (2 * rest > divisor or (2 * rest == divisor and whole % 2))
+
+
+def fit(grid: Sequence[Sequence[int]], size: tuple[int, int]) -> Grid:
     """A grid at another size: cut off, or filled with zeros, at the bottom and the right.
-    >>> fit([[1, 2], [3, 4]], (1, 3)).tolist()
+    >>> fit([[1, 2], [3, 4]], (1, 3))
     [[1, 2, 0]]
     """
-    whole = np.zeros(size, int)
-    part = np.array(grid, int).reshape(len(grid), -1)[: size[0], : size[1]]
-    whole[: part.shape[0], : part.shape[1]] = part
+    whole = _zeros(size)
+    for row, given in zip(whole, grid, strict=False):
+        part = list(given[: size[1]])
+        row[: len(part)] = part
     return whole
 
 
-def ramp(size: tuple[int, int]) -> np.ndarray:
+@_remembered
+def ramp(size: tuple[int, int]) -> Grid:
     """Brighter from the top left to the bottom right.  (H, W) of 0 … 9"""
-    y, x = _places(size)
-    return ((y + x) / 2 * (BRIGHTEST + 0.99)).astype(int)
+    columns = _places(size[1])
+    return [[int((y + x) / 2 * (BRIGHTEST + 0.99)) for x in columns] for y in _places(size[0])]
+
+
+def _zeros(size: tuple[int, int]) -> Grid:
+    return [[0] * size[1] for _ in range(size[0])]
 
 
 def _middle(length: int) -> int:
     return (length - 1) // 2
 
 
-def identity_kernel(size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def _sides(length: int) -> Iterable[int]:
+    # −1 before the middle, 0 in it, 1 after it.
+    return ((2 * i > length - 1) - (2 * i < length - 1) for i in range(length))
+
+
+def identity_kernel(size: tuple[int, int]) -> tuple[Grid, int]:
     """The middle pixel as it is."""
-    weights = np.zeros(size, int)
-    weights[_middle(size[0]), _middle(size[1])] = 1
+    weights = _zeros(size)
+    weights[_middle(size[0])][_middle(size[1])] = 1
     return weights, 1
 
 
-def edge_kernel(size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def edge_kernel(size: tuple[int, int]) -> tuple[Grid, int]:
     """Right minus left: zero where nothing changes. A kernel one pixel wide takes below minus above."""
-    height, width = size
-    if width > 1:
-        return np.broadcast_to(np.sign(2 * np.arange(width) - (width - 1)), size).astype(int), 1
-    return np.sign(2 * np.arange(height) - (height - 1)).reshape(size).astype(int) + (size == (1, 1)), 1
+    if size == (1, 1):
+        return [[1]], 1
+    if size[1] > 1:
+        return [list(_sides(size[1])) for _ in range(size[0])], 1
+    return [[weight] for weight in _sides(size[0])], 1
 
 
-def blur_kernel(size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def blur_kernel(size: tuple[int, int]) -> tuple[Grid, int]:
     """The mean of the window."""
-    return np.ones(size, int), size[0] * size[1]
+    return [[1] * size[1] for _ in range(size[0])], size[0] * size[1]
 
 
-def sharpen_kernel(size: tuple[int, int]) -> tuple[np.ndarray, int]:
+def sharpen_kernel(size: tuple[int, int]) -> tuple[Grid, int]:
     """The middle pixel, less its neighbours above, below, left and right."""
-    weights = np.zeros(size, int)
+    weights = _zeros(size)
     row, column = _middle(size[0]), _middle(size[1])
-    for i, j in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-        if 0 <= i < size[0] and 0 <= j < size[1]:
-            weights[i, j] = -1
-    weights[row, column] = 1 - weights.sum()
+    near = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
+    inside = [(i, j) for i, j in near if 0 <= i < size[0] and 0 <= j < size[1]]
+    for i, j in inside:
+        weights[i][j] = -1
+    weights[row][column] = 1 + len(inside)
     return weights, 1
 
 
-IMAGES: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
+IMAGES: dict[str, Drawing] = {
     "shirt": shirt,
     "edge": edge,
     "ramp": ramp,
@@ -124,7 +185,7 @@ IMAGES: dict[str, Callable[[tuple[int, int]], np.ndarray]] = {
     "garment": garment,
 }
 # Weights as whole numbers, and what to divide them by.
-KERNELS: dict[str, Callable[[tuple[int, int]], tuple[np.ndarray, int]]] = {
+KERNELS: dict[str, Callable[[tuple[int, int]], tuple[Grid, int]]] = {
     "edge": edge_kernel,
     "blur": blur_kernel,
     "sharpen": sharpen_kernel,

@@ -1,7 +1,6 @@
 """PoolExplorer: one pooling layer.
 
-explorer  its settings, results, sliders and sentences
-numbers   outputs, winners, gradients
+explorer  its settings, results, controls and sentences
+numbers   outputs, winners, gradients; shape and cost in words
 picture   its picture
-facts     shape and cost in words
 """

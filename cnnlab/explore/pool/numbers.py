@@ -11,13 +11,15 @@ from itertools import product
 
 from cnnlab import shapes
 from cnnlab.draw.grid import LONGEST, MOST_TERMS, Grid, Pair, ends, minus
+from cnnlab.explore.kit.grids import Windows
+from cnnlab.explore.kit.window import arithmetic
 
 PAD = {"max": "−∞", "min": "∞", "avg": "0"}  # what PyTorch's padding counts as
 NAMES = {"max": "largest", "min": "smallest", "avg": "mean"}
 
 
 @dataclass(frozen=True)
-class Pool:
+class Pool(Windows):
     """What there is to draw: an image of whole numbers, and the settings of one layer as pairs (height, width).
 
     `out_shape` is None where no layer can exist. `before` holds the outputs of the image before it was moved.
@@ -44,20 +46,10 @@ class Pool:
         return tuple(each[axis] for each in (self.size, self.kernel_size, self.stride, self.padding))
 
     @cached_property
-    def windows(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
-        """For each axis, the positions that each output index reads; ceil mode may reach past the padding."""
-        outs = self.out_shape or (0, 0)
-        return tuple(tuple(shapes.window(i, *self.axis(a)[1:]) for i in range(outs[a])) for a in (0, 1))
-
-    @cached_property
     def counts(self) -> tuple[tuple[int, ...], ...]:
         """For each axis and output index, how many positions a mean divides by: padding counts, what is past it not."""
         limits = [size + padding for size, padding in zip(self.size, self.padding, strict=True)]
         return tuple(tuple(sum(p < limits[a] for p in window) for window in self.windows[a]) for a in (0, 1))
-
-    def inside(self, row: int, column: int) -> bool:
-        """Whether a position is the image's own."""
-        return 0 <= row < self.size[0] and 0 <= column < self.size[1]
 
     def padded(self, row: int, column: int) -> bool:
         """Whether a position is padding, rather than the image or past the padding's end."""
@@ -172,9 +164,8 @@ class Pool:
     @cached_property
     def unread(self) -> Pair:
         """Rows and columns of the padded input that no window reads, gaps between windows included."""
-        read = [{p for window in windows for p in window} for windows in self.windows]
         spans = [range(-p, s + p) for s, p in zip(self.size, self.padding, strict=True)]
-        return tuple(len(set(span) - seen) if seen else 0 for span, seen in zip(spans, read, strict=True))
+        return tuple(len(set(span) - seen) if seen else 0 for span, seen in zip(spans, self.read, strict=True))
 
     # ---- as text ----
 
@@ -201,15 +192,6 @@ class Pool:
         return ends(-padding, last, room, room, LONGEST)
 
     @cached_property
-    def shown_output(self) -> tuple[list[int], list[int]]:
-        """Output rows and columns whose whole window is shown; the first and the last where there is none."""
-        shown = []
-        for windows, places in zip(self.windows, map(set, self.shown_input), strict=True):
-            whole = [i for i, window in enumerate(windows) if places.issuperset(window)]
-            shown.append(whole or sorted({0, len(windows) - 1}))
-        return tuple(shown)
-
-    @cached_property
     def default_pin(self) -> Pair | None:
         """A shown output that the shift changed, or one free of padding, with the largest value."""
         if self.out_shape is None:
@@ -234,3 +216,59 @@ def pool_sum(pool: Pool, pin: Pair) -> str:
     if pool.mode != "avg":
         return f"{NAMES[pool.mode]} of {', '.join(values)} = {total}"
     return f"({' + '.join(values)}) / {pool.counts[0][pin[0]] * pool.counts[1][pin[1]]} = {total}"
+
+
+# ---- its shape and its cost in words ---------------------------------------------------------------------------------
+
+
+def pool_facts(pool: Pool, still: Grid) -> list[tuple[str, str]]:
+    """Name and arithmetic of every fact; `still` is the image before it was moved. Needs a layer that can exist."""
+    facts = [*_arithmetic(pool), _cost(pool), ("parameters", "nothing is learned: 0")]
+    facts += [_padding(pool)] if any(pool.padding) or _overhangs(pool) else []
+    facts += [_backward(pool)] if pool.gradient else []
+    return facts + ([_moved(pool, still)] if pool.shift else [])
+
+
+def _arithmetic(pool: Pool) -> list[tuple[str, str]]:
+    axes = [pool.axis(axis) for axis in (0, 1)]
+    return arithmetic([shapes.explain(*axis, ceil_mode=pool.ceil_mode) for axis in axes], axes[0] == axes[1])
+
+
+def _cost(pool: Pool) -> tuple[str, str]:
+    (k_h, k_w), (o_h, o_w) = pool.kernel_size, pool.out_shape
+    steps = f"({k_h}·{k_w} − 1) · {o_h}·{o_w} = {(k_h * k_w - 1) * o_h * o_w:,}"
+    if pool.mode == "avg":
+        return "additions (no multiply-accumulates)", f"{steps}, and {o_h * o_w:,} divisions"
+    return "comparisons (no multiply-accumulates)", steps
+
+
+def _overhangs(pool: Pool) -> bool:
+    return any(counts[-1] < k for counts, k in zip(pool.counts, pool.kernel_size, strict=True))
+
+
+def _padding(pool: Pool) -> tuple[str, str]:
+    parts = []
+    if any(pool.padding):
+        zeros = "counts as zeros in the mean (PyTorch's count_include_pad=True)"
+        parts.append(zeros if pool.mode == "avg" else f"counts as {PAD[pool.mode]}, so it never wins")
+    parts += ["the last window's part beyond the edge is left out"] if _overhangs(pool) else []
+    return "padding" if any(pool.padding) else "ceil mode", "; ".join(parts)
+
+
+def _backward(pool: Pool) -> tuple[str, str]:
+    sent, arrived = len(pool.places), pool.arrived
+    text = f"{sent} sent, {_decimal(arrived)} arrive, on {pool.reached} of {pool.size[0] * pool.size[1]} pixels"
+    lost = f"; {_decimal(sent - arrived)} on padding" if arrived < sent else ""
+    return "gradient, 1 from each output", text + lost
+
+
+def _moved(pool: Pool, still: Grid) -> tuple[str, str]:
+    rows = zip(still, pool.image, strict=True)
+    pixels = sum(before != after for row in rows for before, after in zip(*row, strict=True))
+    every = pool.size[0] * pool.size[1]
+    text = f"{len(pool.changed)} of {len(pool.places)} outputs changed, {pixels} of {every} pixels"
+    return f"moved right by {pool.shift} px", text
+
+
+def _decimal(value: object) -> str:
+    return f"{float(value):.2f}".rstrip("0").rstrip(".")

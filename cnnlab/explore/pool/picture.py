@@ -12,14 +12,27 @@ from fractions import Fraction
 from itertools import product
 
 from cnnlab.draw import paper, svg
-from cnnlab.draw.grid import LONGEST_SPAN, Block, Pair, by, cell, ellipses, frame, group, labels
+from cnnlab.draw.grid import Block, Pair, by, cell, group
+from cnnlab.explore.kit.grids import (
+    ABOVE,
+    DASHES,
+    MARGIN,
+    cell_sizes,
+    drawn_span,
+    framed,
+    in_a_row,
+    never_read,
+    outline,
+    padded_to,
+    part,
+    strips,
+)
 from cnnlab.explore.pool.numbers import NAMES, PAD, Pool, pool_sum
 
 __all__ = ["Pool", "pool_picture", "pool_sum"]
 
-WIDTH, MARGIN, MIDDLE = paper.WIDTH, 16, 170  # px; the words stand in the middle
-TALLEST, LARGEST_CELL = 340, 38  # px
-ABOVE, BELOW = 56, 54  # px for the labels over and under a grid
+WIDTH, MIDDLE = paper.WIDTH, 170  # px; the words stand in the middle
+TALLEST, BELOW = 340, 54  # px for the cells of the tallest grid, and under a grid for its labels
 WINNER, WINDOW = svg.TAP_CORNERS[0][1], svg.TAP_CORNERS[0][0]
 
 
@@ -41,9 +54,7 @@ def pool_picture(pool: Pool, pin: Pair | None = None, caption: Sequence[str] = (
 
 
 def _data(pool: Pool) -> dict[str, object]:
-    names = ("size", "kernel_size", "stride", "padding", "out_shape", "default_pin")
-    given = [(name, getattr(pool, name)) for name in names]
-    data = {f"data_{name}": f"{pair[0]},{pair[1]}" for name, pair in given if pair}
+    data = pool.data("size", "kernel_size", "stride", "padding", "out_shape", "default_pin")
     for index, axis in enumerate("yx"):
         data[f"data_windows_{axis}"] = json.dumps(pool.windows[index])
         data[f"data_counts_{axis}"] = json.dumps(pool.counts[index])
@@ -68,17 +79,15 @@ def _words(pool: Pool) -> tuple[str, str]:
 
 
 def _never_read(pool: Pool) -> str:
-    strips = [f"{n} {name}{'s' * (n > 1)}" for n, name in zip(pool.unread, ("row", "column"), strict=True) if n]
-    return "never read: " + ", ".join(strips) if strips else ""
+    return never_read(strips(pool.unread))
 
 
 # ---- where things stand ----------------------------------------------------------------------------------------------
 
 
 def _blocks(pool: Pool) -> list[Block]:
-    padded = tuple(s + 2 * p for s, p in zip(pool.size, pool.padding, strict=True))
     moved = [f"moved right by {pool.shift} px"] if pool.shift else []
-    wide = [f"padded to {by(padded)}"] if padded != pool.size else []
+    wide = list(filter(None, [padded_to(pool.size, pool.padding)]))
     rings = ["ringed: it won a window"] if pool.near_winners else []
     note = " · ".join([*rings, _never_read(pool)] if _never_read(pool) else rings)
     source = Block(
@@ -88,7 +97,7 @@ def _blocks(pool: Pool) -> list[Block]:
         subtitle=", ".join(moved + wide),
         note=note if pool.out_shape else f"dashed: the {by(pool.kernel_size)} window",
         strings={at: _label(pool, *at) for at in product(*pool.shown_input)},
-        room=(0, 0) if pool.out_shape else _drawn_window(pool),
+        room=(0, 0) if pool.out_shape else drawn_span(pool.kernel_size),
     )
     if pool.out_shape is None:
         return [source]
@@ -111,23 +120,14 @@ def _place(blocks: list[Block], crop: bool) -> float:
     gap = MIDDLE if len(blocks) > 1 else paper.MESSAGE + 40
     room = WIDTH - 2 * MARGIN - gap
     longest = max(block.units[0] for block in blocks)
-    for size in _cell_sizes(longest):
+    for size in cell_sizes(longest, TALLEST):
         for block in blocks:
             block.cell = size
         if sum(block.width for block in blocks) <= room:
             break
     tallest = max(block.height for block in blocks) if crop else TALLEST
-    x = MARGIN + (room - sum(block.width for block in blocks)) / 2
-    for block in blocks:
-        block.x, block.y = x, ABOVE + (tallest - block.height) / 2
-        x += block.width + gap
+    in_a_row(blocks, room, gap, tallest)
     return ABOVE + tallest + BELOW - (20 if crop else 0)
-
-
-def _cell_sizes(tallest: int) -> list[float]:
-    # Whole px keep the lines crisp; below ten the steps would be too coarse.
-    largest = min(LARGEST_CELL, TALLEST / tallest)
-    return [float(cell) for cell in range(int(largest), 9, -1)] + [i / 4 for i in range(39, 1, -1) if i / 4 <= largest]
 
 
 # ---- the two grids ---------------------------------------------------------------------------------------------------
@@ -136,10 +136,6 @@ def _cell_sizes(tallest: int) -> list[float]:
 def _window_colours(pool: Pool, pin: Pair) -> dict[Pair, str]:
     reads = product(pool.windows[0][pin[0]], pool.windows[1][pin[1]])
     return {at: WINNER if pool.near_winners.get(pin) == at else WINDOW for at in reads}
-
-
-def _part(block: Block, content: str) -> str:
-    return svg.tag("g", content + ellipses(block), data_part=block.part) + labels(block)
 
 
 def _input(pool: Pool, block: Block, lit: Mapping[Pair, str]) -> str:
@@ -151,13 +147,12 @@ def _input(pool: Pool, block: Block, lit: Mapping[Pair, str]) -> str:
         plain = _shade(pool, at) if inside else svg.colour("faint" if kind == "padding" else "paper")
         ink = svg.TAP_INK if at in lit else svg.colour("ink" if inside else "muted")
         kinds[kind].append(cell(block, at, value, lit.get(at, plain), ink))
-    dashes = {"stroke_dasharray": "2 2", "stroke": svg.colour("muted")}
-    far = group(block, kinds["beyond"], class_="beyond", **{**dashes, "stroke_dasharray": "1 4"})
+    far = group(block, kinds["beyond"], class_="beyond", **{**DASHES, "stroke_dasharray": "1 4"})
     # An infinity is wide; it must not touch the cell's sides.
     small = f"font-size:{min(block.type_size, 0.42 * block.cell):.3g}px"
-    near = group(block, kinds["padding"], class_="padding", style=small, **dashes)
+    near = group(block, kinds["padding"], class_="padding", style=small, **DASHES)
     marks = _rings(pool, block) + _strikes(pool, block)
-    return _part(block, far + near + group(block, kinds[""]) + marks)
+    return part(block, far + near + group(block, kinds[""]) + marks)
 
 
 def _shade(pool: Pool, at: Pair) -> str:
@@ -182,7 +177,7 @@ def _output(pool: Pool, block: Block) -> str:
     ]
     style = {"fill": svg.colour("kernel"), "pointer_events": "none"}
     mark = svg.tag("path", class_="changed", d="".join(corners), data_count=len(corners), **style) if corners else ""
-    return _part(block, group(block, cells) + mark)
+    return part(block, group(block, cells) + mark)
 
 
 def _rings(pool: Pool, block: Block) -> str:
@@ -198,7 +193,7 @@ def _rings(pool: Pool, block: Block) -> str:
 
 def _strikes(pool: Pool, block: Block) -> str:
     """A diagonal through every cell of a row or column that no window reads."""
-    read = [{p for window in windows for p in window} for windows in pool.windows]
+    read = pool.read
     lost = [at for at in product(block.rows, block.columns) if at[0] not in read[0] or at[1] not in read[1]]
     if pool.out_shape is None or not lost:
         return ""
@@ -224,20 +219,10 @@ def _between(pool: Pool, before: Block, after: Block) -> str:
 
 
 def _marks(pool: Pool, blocks: list[Block], pin: Pair) -> str:
-    source, output = blocks
-    seen = [[p for p in pool.windows[a][pin[a]] if p in source.places[a]] for a in (0, 1)]
-    first, last = ((seen[0][i], seen[1][i]) for i in (0, -1))
-    return frame(source, first, last, "kernel", class_="window") + frame(output, pin, pin, "output", class_="result")
-
-
-def _drawn_window(pool: Pool) -> Pair:
-    return tuple(min(side, LONGEST_SPAN) for side in pool.kernel_size)  # or the input beside it could not be seen
+    return framed(*blocks, [pool.windows[axis][pin[axis]] for axis in (0, 1)], pin)
 
 
 def _misfit(pool: Pool, block: Block) -> str:
     """The outline of the window, and the reason where the output would stand."""
-    height, width = _drawn_window(pool)
-    size = {"width": width * block.cell, "height": height * block.cell}
-    style = {"fill": "none", "stroke": svg.colour("error"), "stroke_width": 2.5, "stroke_dasharray": "6 4"}
-    outline = svg.tag("rect", x=block.left, y=block.y, **size, rx=2, class_="misfit", **style)
-    return outline + paper.refusal(pool.error, block.x + block.width + 40, block.y + block.height / 2)
+    reason = paper.refusal(pool.error, block.x + block.width + 40, block.y + block.height / 2)
+    return outline(block, pool.kernel_size, "error", "misfit") + reason

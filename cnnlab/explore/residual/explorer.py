@@ -9,8 +9,8 @@ import ipywidgets as widgets
 import traitlets
 
 from cnnlab.draw import paper
-from cnnlab.explore.kit.base import Real, Whole
 from cnnlab.explore.kit.limits import said_in_code, ways_out
+from cnnlab.explore.kit.settings import Real, Whole, setting
 from cnnlab.explore.kit.told import ToldExplorer
 from cnnlab.explore.residual.picture import residual_picture
 from cnnlab.explore.residual.signal import Net, Signals, signals
@@ -34,12 +34,21 @@ class ResidualExplorer(ToldExplorer):
     """
 
     presets = PRESETS
+    first = "narrow weights"
 
-    depth = Whole(10, most=200)
-    width = Whole(32, most=256)
-    gain = Real(0.6, 0, 1e12, "more than 0, such as 1, and at most 1e12", above=True)
-    norm = traitlets.Bool(False)
-    zero = traitlets.Bool(False)
+    depth = setting(Whole(10, most=200), slide=(1, 40), label="blocks")
+    width = setting(Whole(32, most=256), slide=(4, 64))
+    gain = setting(
+        Real(0.6, 0, 1e12, "more than 0, such as 1, and at most 1e12", above=True),
+        slide=(0.1, 2.0, 0.05),
+        label="gain of weights",
+    )
+    norm = setting(traitlets.Bool(False), label="batch norm after each layer", tooltip="over the 64 inputs")
+    zero = setting(
+        traitlets.Bool(False),
+        label="residual: start as nothing",
+        tooltip="the last layer of each residual block, or its γ, is zero",
+    )
 
     # ---- results ----
 
@@ -125,15 +134,7 @@ class ResidualExplorer(ToldExplorer):
         return [({"gain": 1.0}, "gain = 1"), ({"depth": 10}, "depth = 10")] if self.error else []
 
     def _controls(self) -> widgets.Widget:
-        left = [self._slider("depth", 1, 40, label="blocks"), self._slider("width", 4, 64)]
-        right = [
-            self._slider("gain", 0.1, 2.0, 0.05, "gain of weights"),
-            self._switch("norm", "batch norm after each layer", "over the 64 inputs"),
-            self._switch(
-                "zero", "residual: start as nothing", "the last layer of each residual block, or its γ, is zero"
-            ),
-        ]
-        return self._columns(left, right)
+        return self._columns(["depth", "width"], ["gain", "norm", "zero"])
 
 
 def _weights(depth: int, width: int) -> int:

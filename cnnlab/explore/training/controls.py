@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import ipywidgets as widgets
 
-from cnnlab.explore.kit.base import LABEL_WIDTH
+from cnnlab.explore.kit.controls import LABEL_WIDTH
 
 BATCHES = (16, 32, 64, 128, 256, 512, 1024)
 COUNTS = (500, 1_000, 2_000, 5_000, 10_000, 20_000)

@@ -12,7 +12,8 @@ import ipywidgets as widgets
 import traitlets
 
 from cnnlab.draw.svg import Picture
-from cnnlab.explore.kit.base import Choice, Explorer, View, Whole, script, style
+from cnnlab.explore.kit.base import Explorer, View, script, style
+from cnnlab.explore.kit.settings import Choice, Whole, setting
 from cnnlab.explore.training.controls import RunButtons, Settings
 from cnnlab.explore.training.picture import STYLES, runs_picture
 from cnnlab.explore.training.running import Run, train
@@ -31,6 +32,7 @@ LEAST_IMAGES = 10  # one of each class
 class Rate(traitlets.TraitType):
     """A learning rate: a number above 0."""
 
+    holds = float
     default_value = 0.1
 
     def validate(self, owner: traitlets.HasTraits, value: object) -> float:
@@ -55,39 +57,29 @@ class TrainingExplorer(Explorer):
 
     view_class = RunsView
 
-    network = traitlets.Unicode()
-    lr = Rate()
-    batch_size = Whole(128)
-    epochs = Whole(3)
-    optimizer = Choice(("sgd", "adamw"))
-    schedule = Choice(("constant", "one-cycle"))
-    images = Whole(5_000)
-    seed = Whole(0, least=0)
+    network = setting(traitlets.Unicode(), default="lenet")
+    lr = setting(Rate())
+    batch_size = setting(Whole(128))
+    epochs = setting(Whole(3))
+    optimizer = setting(Choice(("sgd", "adamw")))
+    schedule = setting(Choice(("constant", "one-cycle")))
+    images = setting(Whole(5_000))
+    seed = setting(Whole(0, least=0))
 
     def __init__(
         self,
         fit: Callable[..., Any],
         data: Any,
         *,
-        network: str = "lenet",
-        lr: float = 0.1,
-        batch_size: int = 128,
-        epochs: int = 3,
-        optimizer: str = "sgd",
-        schedule: str = "constant",
-        images: int = 5_000,
-        seed: int = 0,
         networks: Mapping[str, Callable[[], Any]] | None = None,
+        **settings: object,
     ) -> None:
         self.fit, self.data, self.runs = fit, data, []
         self.networks = {name: _builder(*what, data.train.size) for name, what in NETWORKS.items()} | dict(
             networks or {}
         )
         self._drawing, self._thread = threading.RLock(), None
-        super().__init__(
-            network=network, lr=lr, batch_size=batch_size, epochs=epochs, optimizer=optimizer, schedule=schedule,
-            images=images, seed=seed,
-        )  # fmt: skip
+        super().__init__(**settings)
 
     # ---- runs ----
 
