@@ -6,7 +6,7 @@ import bundled from "./bundles.js";
 
 const PAGE = [
   "document", "navigator", "getSelection", "setTimeout", "clearTimeout", "setInterval", "clearInterval",
-  "requestAnimationFrame", "cancelAnimationFrame", "MutationObserver", "DOMPoint",
+  "requestAnimationFrame", "cancelAnimationFrame", "MutationObserver", "DOMPoint", "matchMedia",
 ];
 const NODE = ["URL", "process"];
 const readonly = (names) => Object.fromEntries(names.map((name) => [name, "readonly"]));

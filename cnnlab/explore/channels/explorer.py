@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 class ChannelView(View):
     """The browser's side of a ChannelExplorer."""
 
-    _esm = script("kit/cells.js", "channels/view.js", "kit/edit.js", "kit/view.js")
+    _esm = script("kit/cells.js", "channels/view.js", "kit/edit.js", "kit/motion.js", "kit/view.js")
     _css = View._css + (
         '.cnnlab .frame[class*="input-"], .cnnlab .frame[class*="kernel-"] { stroke: var(--kernel); }\n'
         '.cnnlab .frame[class*="product-"] { stroke: var(--output); }\n'

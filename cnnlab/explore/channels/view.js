@@ -29,6 +29,9 @@ class Picture {
   inside({ r, c }) {
     return r >= 0 && c >= 0 && r < this.size[0] && c < this.size[1];
   }
+  windowAt(cell) {
+    return outputAt(this, cell);
+  }
   // The taps of one output in one map: which weight meets which pixel.
   taps(row, { r, c }) {
     return this.windows[0][r].flatMap((y, i) => this.windows[1][c].map((x, j) => ({
@@ -81,6 +84,7 @@ function sumOf(picture, cell) {
   if (picture.hidden) parts.splice(-1, 0, { value: picture.hidden[cell.index], row: -1, rest: true });
   return parts.map(({ value, row, rest }, n) => ({
     sign: signOf(value, !n), text: `${rest ? "others " : ""}${Math.abs(value)}`, tap: NO_TAP, pad: rest, row,
+    from: [picture.find(`product-${row}`, cell.r, cell.c)],
   }));
 }
 
@@ -94,7 +98,7 @@ function ofProduct(picture, cell) {
   const taps = picture.taps(cell.row, cell);
   const terms = taps.map(({ weight, pixel, at }, n) => ({
     sign: signOf(weight?.value, !n), text: weight && pixel ? `${Math.abs(weight.value)}·${pixel.value}` : "…",
-    tap: weight?.fill, pad: !picture.inside(at), row: at.r,
+    tap: weight?.fill, pad: !picture.inside(at), row: at.r, from: [pixel, weight],
   }));
   const output = picture.find("output", cell.r, cell.c);
   const name = `product ${cell.channel} (${cell.r}, ${cell.c})`;

@@ -84,7 +84,7 @@ TRANSPOSED = Kind(
 class ConvView(View):
     """The browser's side of a ConvExplorer."""
 
-    _esm = script("kit/cells.js", "conv/view.js", "kit/edit.js", "kit/view.js")
+    _esm = script("kit/cells.js", "conv/view.js", "kit/edit.js", "kit/motion.js", "kit/view.js")
 
 
 class ConvExplorer(WindowExplorer):

@@ -11,6 +11,7 @@ class Picture {
     this.transposed = transposed === "true";
     this.windows = [JSON.parse(windowsY), JSON.parse(windowsX)];
     this.readers = this.windows.map(invert);
+    this.heat = ["heat", "heat-out"].some((name) => svg.classList?.contains(name)); // counts stand in the cells then, and no values
     this.divisor = Number(divisor);
     this.bias = Number(bias);
     [this.size, this.outs] = [size, outShape ?? "0,0"].map((text) => text.split(",").map(Number));
@@ -50,6 +51,19 @@ class Picture {
   uses(input) {
     return this.transposed ? this.ahead("output", input) : this.back("output", input);
   }
+  // What a pointer that drags over the input takes hold of: the nearest window, or of a transposed one the pixel's stamp.
+  windowAt(cell) {
+    return this.transposed ? cell : outputAt(this, cell);
+  }
+  // What becomes of the outputs that read a pixel when it grows by so much: each with its new value.
+  changes(input, by) {
+    return this.uses(input).filter(({ cell, weight }) => cell && weight && !this.heat)
+      .map(({ cell, weight }) => [cell, cell.value + by * weight.value]);
+  }
+  // A value as the picture writes it.
+  written(value) {
+    return minus(this.divisor === 1 ? value : (value / this.divisor).toFixed(1));
+  }
   // The places a weight touches: one for each output, or of a transposed convolution one for each input.
   touched({ r, c }) {
     return this.windows[0].flatMap((rows) => this.windows[1].map((columns) => ({ r: rows[r], c: columns[c] })));
@@ -77,7 +91,7 @@ function ofOutput(picture, cell) {
     const [w, x] = [weight?.value, pixel?.value];
     const sign = w < 0 ? "−" : n ? "+" : "";
     const text = w === undefined || x === undefined ? "…" : `${Math.abs(w)}·${x}`;
-    return { sign, text, tap: weight?.fill, pad: !picture.inside(at), row: at.r };
+    return { sign, text, tap: weight?.fill, pad: !picture.inside(at), row: at.r, from: [pixel, weight] };
   });
   const words = picture.transposed ? writing : reading;
   return {

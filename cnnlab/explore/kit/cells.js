@@ -24,6 +24,16 @@ class Cell {
     this.element.classList.remove("lit");
     this.label?.classList.remove("on-lit");
   }
+  // Another value, until Python draws anew.
+  write(value, text) {
+    this.element.dataset.v = value;
+    this.element.classList.add("changed");
+    if (this.label) this.label.textContent = text;
+  }
+  veil(on) {
+    this.element.classList.toggle("to-come", on);
+    this.label?.classList.toggle("to-come", on);
+  }
 }
 
 // The cells of one part by their place; each also gets what is in `more`.
@@ -37,4 +47,13 @@ function cellsOf(svg, part, more = {}) {
     cells.set(key(cell.r, cell.c), cell);
   }
   return cells;
+}
+
+// The output, of those that are drawn, whose window has its middle nearest to a place of the input.
+function outputAt(picture, { r, c }) {
+  const along = (name, axis, at) => {
+    const off = (index) => Math.abs((picture.windows[axis][index][0] + picture.windows[axis][index].at(-1)) / 2 - at);
+    return [...new Set(picture.order.map((cell) => cell[name]))].reduce((best, index) => (off(index) < off(best) ? index : best));
+  };
+  return picture.find("output", along("r", 0, r), along("c", 1, c));
 }

@@ -106,7 +106,9 @@ class Editor {
   brush(cell) {
     if (!this.paintable(cell)) return;
     const { value, cells } = this.stroke;
+    if (cells.has(cell)) return;
     cells.set(cell, [cell.r, cell.c, value]);
+    this.page.painted(cell, value);
     cell.dim();
     cell.element.setAttribute("fill", themed(BRIGHT[value]));
     if (cell.label) cell.label.textContent = value;

@@ -1,5 +1,5 @@
 // Shows a picture, links its cells and plays through its outputs, all in the browser: Python is never asked.
-// The lines before these give it Picture, story and PARTS, and edit.js the Editor.
+// The lines before these give it Picture, story and PARTS, edit.js the Editor, and motion.js what moves.
 
 const ICONS = {
   back: "M3 2h2v12H3zM14 2v12L6 8z", play: "M4 2l10 6-10 6z", pause: "M3 2h4v12H3zM9 2h4v12H9z",
@@ -35,12 +35,15 @@ class Page {
     this.scrub = el.querySelector(".transport input");
     this.speed = el.querySelector("select");
     this.editor = new Editor(this, send);
+    this.lift = new Lift(el);
     this.listen();
   }
 
   listen() {
-    this.stage.addEventListener("pointerover", (event) => this.hover(this.under(event)));
+    this.stage.addEventListener("pointerover", (event) => (this.dragging ? this.drag(this.under(event)) : this.hover(this.under(event))));
     this.stage.addEventListener("pointerleave", () => this.hover(null));
+    this.stage.addEventListener("pointerdown", (event) => this.grasp(event));
+    for (const over of ["pointerup", "pointercancel", "pointerleave"]) this.stage.addEventListener(over, () => this.release());
     this.stage.addEventListener("click", (event) => this.click(this.under(event)));
     this.stage.addEventListener("keydown", (event) => this.press(event));
     this.back.addEventListener("click", () => this.step(-1));
@@ -53,7 +56,10 @@ class Page {
 
   // A new state from the kernel: the pin stays where it can.
   show({ svg, facts, code, error, title, asked = false, formulas = [], editable = false }) {
-    const pin = this.pin;
+    const pin = this.pin, before = this.picture && placesOf(this.picture, this.frames);
+    this.release();
+    this.lift.land();
+    this.building = false;
     this.stage.innerHTML = themed(svg);
     const drawn = this.stage.firstElementChild;
     this.stage.setAttribute("aria-label", `${drawn.getAttribute("aria-label")}. ${KEYS}`);
@@ -76,6 +82,7 @@ class Page {
     if (this.error) return this.stop();
     this.pin = (pin && this.picture.find(pin.part, pin.r, pin.c)) || this.picture.start;
     this.paint();
+    morph(before, drawn, this.picture, this.frames);
   }
 
   under(event) {
@@ -91,16 +98,60 @@ class Page {
   }
 
   click(cell) {
-    if (this.error || !cell || this.editor.paints(cell)) return;
+    if (this.error || !cell || this.editor.paints(cell) || this.dragged) return;
     this.stop();
     this.hovered = null; // the click has the last word until the pointer moves on
-    this.hold(cell === this.pin ? this.picture.start : cell);
+    const held = cell === this.pin ? this.picture.start : cell;
+    this.hold(held, held !== this.picture.start);
   }
 
-  hold(cell) {
+  // `lifts`: the products of the sum are seen on their way.
+  hold(cell, lifts = false) {
     this.pin = cell;
     this.paint();
+    this.reveal();
+    if (lifts && !this.error) this.lift.start(story(this.picture, cell).terms, this.terms.querySelectorAll(".term"));
+    else this.lift.land();
     if (!this.timer) this.status.textContent = story(this.picture, cell).spoken;
+  }
+
+  // ---- the window under the hand ----
+
+  grasp(event) {
+    const cell = this.under(event);
+    this.dragged = false;
+    if (this.error || !cell?.part.startsWith("input") || this.editor.paints(cell) || this.editor.busy) return;
+    event.target.releasePointerCapture?.(event.pointerId); // so that a finger, too, reaches other cells
+    this.dragging = cell;
+  }
+
+  // The window follows once the pointer leaves the cell it came down on; until then it may be a click.
+  drag(cell) {
+    if (!cell?.part.startsWith("input") || (cell === this.dragging && !this.dragged)) return;
+    if (!this.dragged) this.stop();
+    this.dragged = true;
+    this.stage.classList.add("dragging");
+    this.hovered = null;
+    const held = this.picture.windowAt(cell);
+    if (held !== this.pin) this.hold(held);
+  }
+
+  release() {
+    this.dragging = null;
+    this.stage.classList.remove("dragging");
+  }
+
+  // A stroke changes the outputs that depend on its pixel while the pointer is still down. Shades are those of Python's
+  // next picture.
+  painted(cell, value) {
+    const changes = this.picture.changes(cell, value - cell.value);
+    cell.element.dataset.v = value; // the next stroke over it counts from there
+    for (const [output, now] of changes) output.write(now, this.picture.written(now));
+    const count = changes.length === 1 ? "1 output" : `${changes.length} outputs`;
+    const first = changes[0] ? `: output (${changes[0][0].r}, ${changes[0][0].c}) is now ${this.picture.written(changes[0][1])}` : "";
+    this.sum.firstElementChild.textContent = `input (${cell.r}, ${cell.c}) = ${value}`;
+    this.terms.innerHTML = `<span class="says">changes ${count}${first}</span>`;
+    this.status.textContent = `Input row ${cell.r}, column ${cell.c} is ${value}.`;
   }
 
   // ---- keys and time ----
@@ -126,7 +177,9 @@ class Page {
   step(by) {
     const { order, start } = this.picture;
     const now = this.pin.part === "output" ? this.pin : start;
-    this.hold(order[round(now.index, by, order.length)]);
+    const next = order[round(now.index, by, order.length)];
+    if (this.building && next.index < now.index) this.building = false;
+    this.hold(next, !this.timer || 1000 / this.speed.value >= SLOWEST_LIFTED);
   }
 
   toggle() {
@@ -135,16 +188,32 @@ class Page {
     else this.run();
   }
 
+  // The first play of a picture starts with an empty output, which is built up cell by cell.
   run() {
     clearInterval(this.timer);
+    if (!this.picture.played && !calm.matches) {
+      this.picture.played = this.building = true;
+      this.hold(this.picture.order[0], true);
+    }
     this.timer = setInterval(() => this.step(1), 1000 / this.speed.value);
+    this.stage.style.setProperty("--pace", `${pace(1000 / this.speed.value)}ms`);
     this.face("pause", "Pause (Space)");
   }
 
   stop() {
     clearInterval(this.timer);
     this.timer = null;
+    this.stage.style.removeProperty("--pace");
+    this.building = false;
+    this.reveal();
     this.face("play", "Play (Space)");
+  }
+
+  // While the output is built up, its cells after the one in hand are still to come.
+  reveal() {
+    if (!this.building && !this.veiled) return;
+    this.veiled = this.building;
+    for (const cell of this.picture.order) cell.veil(this.building && cell.index > this.pin.index);
   }
 
   face(name, label) {

@@ -21,7 +21,7 @@ LAYERS = {"max": "nn.MaxPool2d({})", "min": "-nn.MaxPool2d({})(-x)", "avg": "nn.
 class PoolView(View):
     """The browser's side of a PoolExplorer."""
 
-    _esm = script("kit/cells.js", "pool/view.js", "kit/edit.js", "kit/view.js")
+    _esm = script("kit/cells.js", "pool/view.js", "kit/edit.js", "kit/motion.js", "kit/view.js")
 
 
 class PoolExplorer(WindowExplorer):

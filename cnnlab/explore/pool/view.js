@@ -32,6 +32,9 @@ class Picture {
   taps({ r, c }) {
     return this.windows[0][r].flatMap((y) => this.windows[1][c].map((x) => ({ pixel: this.find("input", y, x), at: { r: y, c: x } })));
   }
+  windowAt(cell) {
+    return outputAt(this, cell);
+  }
   winner({ r, c }) {
     return this.winners?.[key(r, c)];
   }
@@ -74,7 +77,7 @@ function termsOf(picture, cell, taps) {
   const stands = { max: "−∞", min: "∞", avg: "0" }[picture.mode];
   return taps.map(({ pixel, at }, n) => ({
     sign: picture.mode === "avg" && n ? "+" : "", text: picture.padded(at) ? stands : pixel ? String(pixel.value) : "…",
-    tap: picture.won(cell, at) ? WON : SEEN, pad: picture.padded(at), row: at.r,
+    tap: picture.won(cell, at) ? WON : SEEN, pad: picture.padded(at), row: at.r, from: [pixel],
   }));
 }
 
