@@ -13,7 +13,7 @@ from cnnlab.shapes.sizes import ShapeError, window
 class Layer(NamedTuple):
     """One layer of a chain, along one axis, as far as its receptive field goes."""
 
-    kernel: int
+    kernel_size: int
     stride: int = 1
     padding: int = 0
     dilation: int = 1
@@ -97,7 +97,7 @@ def _hull(spans: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
 
 
 def receptive_fields(layers: Iterable[Layer | tuple[int, ...]]) -> list[Field]:
-    """The field after every layer of a chain of (kernel, stride, padding, dilation); what is left out is 1, 0, 1.
+    """The field after every layer of a chain of (kernel_size, stride, padding, dilation); what is left out is 1, 0, 1.
     >>> receptive_fields([(3, 1, 1), (2, 2)])
     [Field(size=3, jump=1, start=0), Field(size=4, jump=2, start=0.5)]
     """
@@ -105,10 +105,10 @@ def receptive_fields(layers: Iterable[Layer | tuple[int, ...]]) -> list[Field]:
     for layer in layers:
         if not isinstance(layer, Sequence) or not 1 <= len(layer) <= 4:
             raise ShapeError(
-                f"{layer!r} is not a layer; give (kernel, stride, padding, dilation) or the first few of them"
+                f"{layer!r} is not a layer; give (kernel_size, stride, padding, dilation) or the first few of them"
             )
-        kernel, stride, padding, dilation = Layer(*layer)
-        field = field.through([window(0, kernel, stride, padding, dilation)], stride)
+        kernel_size, stride, padding, dilation = Layer(*layer)
+        field = field.through([window(0, kernel_size, stride, padding, dilation)], stride)
         fields.append(field)
     return fields
 

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.skipif(bool(jupyterlab.why_not())
 CELLS = [
     "from cnnlab.explore import ConvExplorer\nexplorer = ConvExplorer(9, kernel_size=3, stride=2, padding=1)\nexplorer",
 ]
-SETTING = {"size": 9, "kernel": 3, "stride": 2, "padding": 1, "dilation": 1}
+SETTING = {"size": 9, "kernel_size": 3, "stride": 2, "padding": 1, "dilation": 1}
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +46,8 @@ def at_rest(page):
 
 def settle(page, **setting: int) -> None:
     """Bring every slider to a value with the keyboard."""
-    names = {"kernel": "kernel_size"}
     for name, value in setting.items():
-        handle = slider(page, names.get(name, name))
+        handle = slider(page, name)
         by = value - int(float(handle.get_attribute("aria-valuenow")))
         for _ in range(abs(by)):
             handle.press("ArrowRight" if by > 0 else "ArrowLeft")
@@ -59,7 +58,7 @@ def settle(page, **setting: int) -> None:
 
 def along(**changes: int) -> dict[str, int]:
     setting = {**SETTING, **changes}
-    return {name: setting[name] for name in ("kernel", "stride", "padding", "dilation")}
+    return {name: setting[name] for name in ("kernel_size", "stride", "padding", "dilation")}
 
 
 def test_an_output_lights_its_window(page):

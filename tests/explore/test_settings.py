@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+import traitlets
 
 from cnnlab import explore
 from cnnlab.explore import ChannelExplorer, ConvExplorer, InceptionExplorer, PoolExplorer, ReceptiveFieldExplorer
@@ -61,3 +62,8 @@ def test_the_menu_names_a_preset_and_does_not_load_it():
     explorer.padding = 1
     assert explorer.preset_choice.value == "same 3×3"
     assert explorer.image == "edge"
+
+
+def test_pytorchs_word_for_padding_is_answered_with_where_the_number_is():
+    with pytest.raises(traitlets.TraitError, match=r"; cnnlab\.shapes\.same_padding\(kernel_size, dilation\) has the"):
+        ConvExplorer(12, 3, padding="same")

@@ -69,7 +69,12 @@ def least_size(name):
     return 1
 
 
-@pytest.mark.parametrize("name", models.MODELS)
+DEEPEST = ("densenet169", "densenet201", "densenet264")  # the same code as of densenet121, and seconds each
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEPEST)) for name in models.MODELS]
+)
 def test_an_image_too_small_is_refused_with_the_smallest_that_is_not(name):
     size = least_size(name)
     model = models.build(name, image_size=size, **narrow(name)).eval()

@@ -131,12 +131,12 @@ def test_explained_arithmetic_is_true_and_adds_up(size, kernel, stride, padding,
 @settings(max_examples=400, deadline=None)
 @given(sizes, kernels, strides, paddings, dilations, st.booleans())
 def test_remedies_work_in_pytorch_and_are_the_nearest(size, kernel, stride, padding, dilation, pool):
-    setting = {"size": size, "kernel": kernel, "padding": padding, "dilation": dilation}
+    setting = {"size": size, "kernel_size": kernel, "padding": padding, "dilation": dilation}
 
-    def works(size, kernel, padding, dilation):
+    def works(size, kernel_size, padding, dilation):
         if pool:
-            return refused(lambda: F.max_pool2d(torch.zeros(1, 1, size, size), kernel, stride, padding, dilation))
-        x, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel)
+            return refused(lambda: F.max_pool2d(torch.zeros(1, 1, size, size), kernel_size, stride, padding, dilation))
+        x, weight = torch.zeros(1, 1, size), torch.zeros(1, 1, kernel_size)
         return refused(lambda: F.conv1d(x, weight, None, stride, padding, dilation))
 
     changes = remedies(size, kernel, stride, padding, dilation, pool=pool)
@@ -353,16 +353,21 @@ def test_units_that_take_turns():
             lambda: transposed_out_size(1, 3, padding=2),
             "^padding 2 crops all of the 3 px .*; lower the padding to 1 or less$",
         ),
-        (lambda: out_size(8, 2.0), "^kernel=2.0 is not a whole number; give an int of at least 1$"),
+        (lambda: out_size(8, 2.0), "^kernel_size=2.0 is not a whole number; give an int of at least 1$"),
         (lambda: out_size(8, 2, stride=True), "^stride=True is not a whole number"),
         (lambda: out_size("8", 2), "^size='8' is not a whole number"),
-        (lambda: out_size(8, torch.tensor(2.0)), r"^kernel=tensor\(2\.\) is not a whole number"),
+        (lambda: out_size(8, torch.tensor(2.0)), r"^kernel_size=tensor\(2\.\) is not a whole number"),
+        (
+            lambda: out_size(28, 5, padding="same"),
+            "^padding='same' is no number; same_padding.kernel_size, dil",
+        ),
+        (lambda: out_size((28, 28), 5), r"^size=\(28, 28\) has more than one side; ask for height and width one after"),
         (lambda: out_size(0, 2), "^size=0 is below 1; give an int of at least 1$"),
-        (lambda: out_size(8, 0), "^kernel=0 is below 1"),
+        (lambda: out_size(8, 0), "^kernel_size=0 is below 1"),
         (lambda: out_size(8, 2, stride=0), "^stride=0 is below 1"),
         (lambda: out_size(8, 2, padding=-1), "^padding=-1 is below 0; give an int of at least 0$"),
         (lambda: out_size(8, 2, dilation=0), "^dilation=0 is below 1"),
-        (lambda: effective_kernel(0), "^kernel=0 is below 1"),
+        (lambda: effective_kernel(0), "^kernel_size=0 is below 1"),
         (lambda: transposed_out_size(8, 2, output_padding=-1), "^output_padding=-1 is below 0"),
         (lambda: window(-1, 3), "^index=-1 is below 0"),
         (lambda: written(-1, 3), "^position=-1 is below 0"),
@@ -376,7 +381,7 @@ def test_units_that_take_turns():
         (lambda: conv_cost(4, 8, (3, 3, 3), 8), r"^kernel_size=\(3, 3, 3\) has 3 numbers; give one int or a pair"),
         (lambda: conv_cost(4, 8, 3, 0), "^out_hw=0 is below 1"),
         (lambda: linear_cost(0, 8), "^in_features=0 is below 1"),
-        (lambda: receptive_field([3]), r"^3 is not a layer; give \(kernel, stride, padding, dilation\)"),
+        (lambda: receptive_field([3]), r"^3 is not a layer; give \(kernel_size, stride, padding, dilation\)"),
         (lambda: receptive_field([(3, 1, 1, 1, 1)]), r"^\(3, 1, 1, 1, 1\) is not a layer"),
         (
             lambda: receptive_field([(3, 2)]) | receptive_field([(3, 1)]),

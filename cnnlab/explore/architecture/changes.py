@@ -126,7 +126,4 @@ def _fixes(row: Any, settings: Mapping[str, int]) -> Iterator[dict[str, int]]:
     else:
         axis = (values[name] for name in ("kernel_size", "stride", "padding", "dilation"))
         found = shapes.remedies(size, *axis, pool="out_channels" not in settings)
-    for remedy in found:
-        fix = {{"kernel": "kernel_size"}.get(name, name): value for name, value in remedy.items()}
-        if set(fix) <= set(settings):
-            yield fix
+    yield from (fix for fix in found if set(fix) <= set(settings))

@@ -214,15 +214,15 @@ def length(*axis: int) -> int | None:
 
 
 def remedies(
-    size: int, kernel: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
+    size: int, kernel_size: int, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
 ) -> list[dict[str, int]]:
     """The smallest changes that make an impossible setting possible; empty where it already works.
-    >>> remedies(1, kernel=3, padding=2)
+    >>> remedies(1, kernel_size=3, padding=2)
     [{'padding': 1}, {'kernel_size': 5}, {'size': 3}]
-    >>> remedies(6, kernel=3, stride=2, output_padding=2)
+    >>> remedies(6, kernel_size=3, stride=2, output_padding=2)
     [{'output_padding': 1}, {'stride': 3}, {'dilation': 3}]
     """
-    now = dict(zip(NAMES, (size, kernel, stride, padding, output_padding, dilation), strict=True))
+    now = dict(zip(NAMES, (size, kernel_size, stride, padding, output_padding, dilation), strict=True))
     if output_padding < max(stride, dilation):
         return _uncropped(now)
     changes = [

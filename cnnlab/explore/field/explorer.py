@@ -259,7 +259,8 @@ def _remedies(size: int, layer: Step) -> list[dict[str, int]]:
     if low:
         return [low]
     found = shapes.remedies(size, *layer[1:], pool=layer.kind == "pool")
-    return [change for change in found if "size" not in change]
+    changes = [change for change in found if "size" not in change]
+    return [{name.replace("kernel_size", "kernel"): value for name, value in change.items()} for change in changes]
 
 
 def _minus(text: str) -> str:

@@ -18,6 +18,8 @@ MOST_CHANNELS = 4096  # of one layer
 LARGEST = 10**6  # of a whole number that has no limit of its own
 LONGEST_SAID = 41  # letters of a value in a refusal
 
+SAME = "; cnnlab.shapes.same_padding(kernel_size, dilation) has the padding that keeps the size, as (before, after)"
+
 Size = int | tuple[int, int]  # for both axes, or (height, width)
 
 
@@ -76,7 +78,7 @@ class Sides(traitlets.TraitType):
                 ) from None
             raise traitlets.TraitError(
                 f"{self.name}={said(value)} will not do; give a whole number of at least {self.least},"
-                " or two of them as (height, width)"
+                " or two of them as (height, width)" + SAME * (isinstance(value, str) and value == "same")
             ) from None
         return height if height == width else (height, width)
 

@@ -17,7 +17,6 @@ from cnnlab.explore.kit.controls import SideSliders
 from cnnlab.explore.kit.settings import Size, pair, short
 
 AXES = ("height", "width")
-KNOWN = {"kernel": "kernel_size"}  # the name that cnnlab.shapes has for a setting, and the explorers' own
 # What a layer may be given along one axis, in the order in which it is put back to its start.
 ORDER = ("size", "kernel_size", "stride", "padding", "dilation", "output_padding")
 
@@ -175,9 +174,8 @@ class WindowExplorer(Explorer):
         """One change for both axes; an axis that needs none stays as it is."""
         change = {}
         for name in dict.fromkeys(name for fix in fixes for name in fix):
-            own = KNOWN.get(name, name)
-            height, width = (fix.get(name, side) for fix, side in zip(fixes, pair(getattr(self, own)), strict=True))
-            change[own] = height if height == width else (height, width)
+            height, width = (fix.get(name, side) for fix, side in zip(fixes, pair(getattr(self, name)), strict=True))
+            change[name] = height if height == width else (height, width)
         return change
 
     # ---- controls ----
