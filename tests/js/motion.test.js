@@ -14,10 +14,10 @@ test("a step moves for 200 ms where there is time, and for four fifths of its tu
 });
 
 test("what both pictures have moves; what only one has does not count", () => {
-  const before = new Map([["0,0", [0, 0, 10, 10]], ["0,1", [10, 0, 10, 10]], ["9,9", [90, 90, 10, 10]]]);
-  const now = new Map([["0,0", [50, 20, 20, 20]], ["0,1", [70, 20, 20, 20]], ["-1,0", [50, 0, 20, 20]]]);
+  const before = new Map([["0,0", { box: [0, 0, 10, 10] }], ["0,1", { box: [10, 0, 10, 10] }], ["9,9", { box: [90, 90, 10, 10] }]]);
+  const now = new Map([["-1,0", { box: [50, 0, 20, 20] }], ["0,0", { box: [50, 20, 20, 20] }], ["0,1", { box: [70, 20, 20, 20] }]]);
   assert.deepEqual(kept(before, now), [{ x: 0, y: 0, width: 20, height: 10 }, { x: 50, y: 20, width: 40, height: 20 }]);
-  assert.equal(kept(before, new Map([["5,5", [0, 0, 1, 1]]])), null);
+  assert.equal(kept(before, new Map([["5,5", { box: [0, 0, 1, 1] }]])), null);
 });
 
 test("a box is shown where another one was", () => {

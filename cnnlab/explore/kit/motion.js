@@ -11,10 +11,11 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 // How long a step of a series may move: all of GLIDE when there is time, and less so that it never lags.
 const pace = (interval) => Math.min(GLIDE, Math.round(0.8 * interval));
 
-// The box of the cells that both pictures draw of one part, in each of them: what moves is what stays.
+// A box of the cells that both pictures draw of one part, in each of them: what moves is what stays. The cells of a grid
+// are all of one size, so two of them tell how the whole moves, and no other has to be read off the drawing.
 function kept(before, now) {
   const both = [...now.keys()].filter((at) => before.has(at));
-  return both.length ? [before, now].map((cells) => bounds(both.map((at) => cells.get(at)))) : null;
+  return both.length ? [before, now].map((cells) => bounds([both[0], both.at(-1)].map((at) => cells.get(at).box))) : null;
 }
 
 // The transform that shows a box where another one was.
@@ -25,11 +26,10 @@ function backTo(was, is) {
 
 const same = (one, other) => ["x", "y", "width", "height"].every((name) => Math.abs(one[name] - other[name]) < 0.5);
 
-// The places of the cells of each part of a picture, and those of the frames, in the units of the picture.
-function placesOf(picture, frames) {
-  const cells = Object.entries(picture.cells).map(([part, of]) => [part, new Map([...of].map(([at, { box }]) => [at, box]))]);
+// What a picture leaves behind for the next one: its cells, and where its frames were.
+function traceOf(picture, frames) {
   const boxes = Object.entries(frames).map(([part, rect]) => [part, rect.style.display === "none" ? null : boxOf(rect)]);
-  return { cells: Object.fromEntries(cells), frames: Object.fromEntries(boxes) };
+  return { cells: picture.cells, frames: Object.fromEntries(boxes) };
 }
 
 const boxOf = (rect) => Object.fromEntries(["x", "y", "width", "height"].map((name) => [name, Number(rect.getAttribute(name))]));
@@ -38,14 +38,14 @@ const boxOf = (rect) => Object.fromEntries(["x", "y", "width", "height"].map((na
 function morph(before, svg, picture, frames) {
   if (calm.matches || !before) return;
   const timing = { duration: GLIDE, easing: "ease-out" };
-  for (const [part, of] of Object.entries(placesOf(picture, frames).cells)) {
+  for (const [part, of] of Object.entries(picture.cells)) {
     const was = before.cells[part] ?? new Map(), boxes = kept(was, of);
     const group = svg.querySelector(`[data-part="${part}"]`);
     if (!group) continue;
     if (boxes && !same(...boxes)) {
       group.animate([{ transform: backTo(...boxes), transformOrigin: "0 0" }, { transform: "none", transformOrigin: "0 0" }], timing);
     }
-    if (was.size) grow([...picture.cells[part].values()].filter((cell) => !was.has(key(cell.r, cell.c))));
+    if (was.size) grow([...of.values()].filter((cell) => !was.has(key(cell.r, cell.c))));
   }
   for (const [part, rect] of Object.entries(frames)) {
     const [was, is] = [before.frames[part], boxOf(rect)];

@@ -56,7 +56,7 @@ class Page {
 
   // A new state from the kernel: the pin stays where it can.
   show({ svg, facts, code, error, title, asked = false, formulas = [], editable = false }) {
-    const pin = this.pin, before = this.picture && placesOf(this.picture, this.frames);
+    const pin = this.pin, before = this.picture && traceOf(this.picture, this.frames);
     this.release();
     this.lift.land();
     this.building = false;
